@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside exec: job.c runs a job, memory.c keeps what it has learned, event.c tells events. */
+#ifndef PS_EXEC_INTERNAL_H
+#define PS_EXEC_INTERNAL_H
+
+#include "exec/exec.h"
+
+#define EXEC__FACTS_MAX ((size_t)512)
+#define EXEC__TROUBLES_MAX ((size_t)16)
+
+/* Facts and troubles of one job; texts are owned. */
+struct exec__memory {
+    struct plan_fact *facts;
+    size_t fact_count;
+    struct plan_trouble *troubles;
+    size_t trouble_count;
+};
+
+void exec__memory_clear(struct exec__memory *memory);
+/* object NULL: absent. Replaces what was known. */
+void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace, const char *name,
+                       struct json_t *object);
+void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op, const struct kube_response *response);
+
+/* An object whose last write had no answer. */
+struct exec__doubt {
+    enum model_kind kind;
+    char *namespace, *name;
+};
+
+struct exec__job {
+    struct exec *exec;
+    char *key;
+    struct exec__memory memory;
+    struct plan *plan;
+    int stage;        /* the next one to start */
+    size_t pending;   /* calls under way */
+    int rounds;       /* plans asked for */
+    bool failed;      /* an operation of this job has failed */
+    bool retry;       /* … in a way that may pass by itself */
+    int64_t min_ms;   /* the server asked to wait */
+    bool tell;        /* … in a way that the status should show */
+    bool blind;       /* a needed fact could not be read */
+    bool status_only; /* operations have failed: tell, and stop */
+    struct exec__call *calls;
+};
+
+/* One call under way. */
+struct exec__call {
+    struct exec__call *next, *prev;
+    struct exec__job *job;
+    struct kube_call *call;
+    size_t index; /* of the need or operation */
+    void (*answer)(struct exec__call *call, const struct kube_response *response);
+    struct exec__doubt doubt; /* of a read-back */
+};
+
+struct exec {
+    struct kube_client *client;
+    struct exec_callbacks callbacks;
+    char *instance;
+    struct ps_map jobs;   /* key -> exec__job */
+    struct ps_map doubts; /* key -> exec__doubts */
+    struct exec__told *told; /* events under way */
+    uint64_t event_number;
+};
+
+void exec__event_cancel_all(struct exec *exec);
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job: plan, fetch, plan again, perform, tell. Every answer comes later, from the loop. */
+#include "exec/internal.h"
+
+#include <string.h>
+
+#define ROUNDS_MAX 12 /* plans of one job; a planner that asks longer waits for its backoff */
+
+/* Objects of one key whose last write had no answer. */
+struct exec__doubts {
+    struct exec__doubt *items;
+    size_t count;
+};
+
+static void plan_again(struct exec__job *job);
+
+/* ---- kinds and calls --------------------------------------------------------------------------- */
+
+const struct kube_kind *exec_kind(enum model_kind kind)
+{
+    static struct kube_kind kinds[MODEL_KIND_COUNT];
+
+    if (kinds[kind].kind == NULL) {
+        const struct model_kind_info *info = model_kind_info(kind);
+
+        kinds[kind] = (struct kube_kind){info->group, info->version, info->plural, info->kind, info->namespaced};
+    }
+    return &kinds[kind];
+}
+
+static void unlink_call(struct exec__call *call)
+{
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        call->job->calls = call->next;
+    if (call->next != NULL)
+        call->next->prev = call->prev;
+    ps_free(call->doubt.namespace);
+    ps_free(call->doubt.name);
+    ps_free(call);
+}
+
+static void on_answer(void *self, const struct kube_response *response)
+{
+    struct exec__call *call = self;
+
+    call->job->pending--;
+    call->answer(call, response); /* may end the job only through finish_step, below */
+}
+
+static struct exec__call *start_call(struct exec__job *job, const struct kube_request *request, size_t index,
+                                     void (*answer)(struct exec__call *, const struct kube_response *))
+{
+    struct exec__call *call = ps_xcalloc(1, sizeof(*call));
+
+    call->job = job;
+    call->index = index;
+    call->answer = answer;
+    call->next = job->calls;
+    if (job->calls != NULL)
+        job->calls->prev = call;
+    job->calls = call;
+    job->pending++;
+    call->call = kube_send(job->exec->client, request, on_answer, call);
+    return call;
+}
+
+/* ---- the end of a job ---------------------------------------------------------------------------- */
+
+static void free_job(struct exec__job *job)
+{
+    while (job->calls != NULL) {
+        kube_cancel(job->calls->call);
+        unlink_call(job->calls);
+    }
+    exec__memory_clear(&job->memory);
+    plan_free(job->plan);
+    ps_free(job->key);
+    ps_free(job);
+}
+
+static void end_job(struct exec__job *job, bool failed, int64_t retry_ms)
+{
+    struct exec *exec = job->exec;
+    char *key PS_AUTO_FREE = ps_xstrdup(job->key);
+    const int64_t min_ms = job->min_ms;
+
+    (void)ps_map_remove(&exec->jobs, key);
+    free_job(job);
+    exec->callbacks.done(exec->callbacks.self, key, failed, retry_ms, min_ms);
+}
+
+/* ---- doubts: writes without an answer ------------------------------------------------------------- */
+
+static void add_doubt(struct exec__job *job, const struct plan_op *op)
+{
+    struct exec__doubts *doubts = ps_map_get(&job->exec->doubts, job->key);
+
+    if (doubts == NULL) {
+        doubts = ps_xcalloc(1, sizeof(*doubts));
+        (void)ps_map_put(&job->exec->doubts, job->key, doubts);
+    }
+    doubts->items = ps_xrealloc(doubts->items, (doubts->count + 1) * sizeof(*doubts->items));
+    doubts->items[doubts->count++] = (struct exec__doubt){
+        op->kind, op->namespace ? ps_xstrdup(op->namespace) : NULL, ps_xstrdup(op->name)};
+}
+
+static void free_doubts(struct exec__doubts *doubts)
+{
+    for (size_t i = 0; i < doubts->count; i++) {
+        ps_free(doubts->items[i].namespace);
+        ps_free(doubts->items[i].name);
+    }
+    ps_free(doubts->items);
+    ps_free(doubts);
+}
+
+/* A read-back has come; when it failed too, the doubt stays for the next job. */
+static void on_doubt(struct exec__call *call, const struct kube_response *response)
+{
+    struct exec__job *job = call->job;
+    struct exec *exec = job->exec;
+    const struct exec__doubt *doubt = &call->doubt;
+
+    if (response->code == 0)
+        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->object);
+    else if (response->code == PS_ENOENT)
+        exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
+    else {
+        const struct plan_op op = {.kind = doubt->kind, .namespace = doubt->namespace, .name = doubt->name};
+
+        add_doubt(job, &op);
+        job->failed = true;
+    }
+    unlink_call(call);
+    if (job->pending > 0)
+        return;
+    if (job->failed)
+        end_job(job, true, 0);
+    else
+        plan_again(job);
+}
+
+/* True when the key has doubts, which are being read back now. */
+static bool settle_doubts(struct exec__job *job)
+{
+    struct exec__doubts *doubts = ps_map_remove(&job->exec->doubts, job->key);
+
+    if (doubts == NULL)
+        return false;
+    for (size_t i = 0; i < doubts->count; i++) {
+        const struct exec__doubt *d = &doubts->items[i];
+        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(d->kind), .namespace = d->namespace, .name = d->name};
+        struct exec__call *call = start_call(job, &request, 0, on_doubt);
+
+        call->doubt = (struct exec__doubt){d->kind, d->namespace ? ps_xstrdup(d->namespace) : NULL, ps_xstrdup(d->name)};
+    }
+    free_doubts(doubts);
+    return true;
+}
+
+/* ---- needs ------------------------------------------------------------------------------------------ */
+
+static void on_need(struct exec__call *call, const struct kube_response *response)
+{
+    struct exec__job *job = call->job;
+    const struct plan_need *need = &job->plan->needs[call->index];
+
+    if (response->code == 0)
+        exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, response->object);
+    else if (response->code == PS_ENOENT)
+        exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, NULL);
+    else {
+        ps_log(PS_LOG_WARN, "fact_unknown", "key", job->key, "kind", model_kind_name(need->kind), "name", need->name,
+               "error", response->err.message, NULL);
+        job->blind = true;
+    }
+    unlink_call(call);
+    if (job->pending > 0)
+        return;
+    if (job->blind)
+        end_job(job, true, 0);
+    else
+        plan_again(job);
+}
+
+static void fetch_needs(struct exec__job *job)
+{
+    for (size_t i = 0; i < job->plan->need_count; i++) {
+        const struct plan_need *need = &job->plan->needs[i];
+        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(need->kind), .namespace = need->namespace, .name = need->name};
+
+        (void)start_call(job, &request, i, on_need);
+    }
+}
+
+/* ---- status ------------------------------------------------------------------------------------------- */
+
+static void tell_events(struct exec__job *job, const struct exec_subject *subject)
+{
+    for (size_t i = 0; i < job->plan->event_count; i++)
+        exec_event(job->exec, subject, job->plan->events[i].warning, job->plan->events[i].reason,
+                   job->plan->events[i].note);
+}
+
+static void on_status(struct exec__call *call, const struct kube_response *response)
+{
+    struct exec__job *job = call->job;
+    struct exec *exec = job->exec;
+    struct exec_subject subject;
+
+    unlink_call(call);
+    exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
+    if (response->code == 0) {
+        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object);
+        if (subject.uid != NULL)
+            tell_events(job, &subject);
+        end_job(job, job->failed && job->retry, job->plan->wake_ms);
+        return;
+    }
+    if (response->code != PS_ENOENT && response->code != PS_ECONFLICT)
+        ps_log(PS_LOG_WARN, "status_not_written", "key", job->key, "error", response->err.message, NULL);
+    job->min_ms = response->err.retry_after_ms;
+    end_job(job, response->code != PS_ENOENT, -1);
+}
+
+static void write_status(struct exec__job *job)
+{
+    struct exec *exec = job->exec;
+    struct exec_subject subject = {0};
+
+    exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
+    if (job->plan->status == NULL || subject.uid == NULL) {
+        end_job(job, job->failed && job->retry, job->plan->wake_ms);
+        return;
+    }
+    const struct kube_request request = {.verb = KUBE_PATCH_MERGE, .kind = exec_kind(subject.kind),
+                                         .namespace = subject.namespace, .name = subject.name, .subresource = "status",
+                                         .body = job->plan->status};
+
+    (void)start_call(job, &request, 0, on_status);
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------ */
+
+static const char *verb_name(enum plan_verb verb)
+{
+    static const char *const names[] = {"create", "patch", "patch", "delete"};
+
+    return names[verb];
+}
+
+static void log_op(const struct exec__job *job, const struct plan_op *op, const struct kube_response *response)
+{
+    const bool ok = response->code == 0 || (op->verb == PLAN_DELETE && response->code == PS_ENOENT);
+
+    ps_log(ok ? PS_LOG_INFO : PS_LOG_WARN, "op", "key", job->key, "verb", verb_name(op->verb), "kind",
+           model_kind_name(op->kind), "namespace", op->namespace ? op->namespace : "", "name", op->name, "result",
+           ok ? "done" : response->unknown ? "unknown" : ps_code_name(response->code), "error",
+           ok ? NULL : response->err.message, NULL);
+}
+
+/* What a failed operation means for the job. */
+static void note_failure(struct exec__job *job, const struct plan_op *op, const struct kube_response *response)
+{
+    job->failed = true;
+    if (response->unknown)
+        add_doubt(job, op);
+    if (response->err.retry_after_ms > job->min_ms)
+        job->min_ms = response->err.retry_after_ms;
+    job->retry = true;
+    if (response->code == PS_ECONFLICT || response->code == PS_ENOENT)
+        return; /* decided on an older state: read on, decide again */
+    job->tell = true;
+    exec__memory_trouble(&job->memory, op, response);
+}
+
+static void run_stage(struct exec__job *job);
+
+static void after_stage(struct exec__job *job)
+{
+    if (job->failed && !job->tell) {
+        end_job(job, true, 0);
+        return;
+    }
+    if (job->failed) {
+        job->status_only = true; /* tell what failed, then wait for the backoff */
+        plan_again(job);
+        return;
+    }
+    run_stage(job);
+}
+
+static void on_holder(struct exec__call *call, const struct kube_response *response)
+{
+    struct exec__job *job = call->job;
+    const struct plan_op *op = &job->plan->ops[call->index];
+
+    if (response->code == 0) {
+        job->tell = true;
+        exec__memory_fact(&job->memory, op->kind, op->namespace, op->name, response->object);
+        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->object);
+    } else {
+        job->retry = true; /* gone again, or not readable now: the next job tries anew */
+    }
+    unlink_call(call);
+    if (job->pending == 0)
+        after_stage(job);
+}
+
+static void on_op(struct exec__call *call, const struct kube_response *response)
+{
+    struct exec__job *job = call->job;
+    struct exec *exec = job->exec;
+    const size_t index = call->index;
+    const struct plan_op *op = &job->plan->ops[index];
+
+    log_op(job, op, response);
+    unlink_call(call);
+    if (response->code == PS_EEXIST && op->verb == PLAN_CREATE) {
+        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(op->kind), .namespace = op->namespace, .name = op->name};
+
+        job->failed = true;
+        (void)start_call(job, &request, index, on_holder);
+        return;
+    }
+    if (response->code == 0 && op->verb != PLAN_DELETE)
+        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
+    else if (response->code == PS_ENOENT && op->verb == PLAN_DELETE)
+        exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
+    else if (response->code != 0)
+        note_failure(job, op, response);
+    if (job->pending == 0)
+        after_stage(job);
+}
+
+static void start_op(struct exec__job *job, size_t i)
+{
+    static const enum kube_verb verbs[] = {KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC, KUBE_DELETE};
+    const struct plan_op *op = &job->plan->ops[i];
+    const struct kube_request request = {.verb = verbs[op->verb], .kind = exec_kind(op->kind), .namespace = op->namespace,
+                                         .name = op->verb == PLAN_CREATE ? NULL : op->name, .body = op->body, .uid = op->uid};
+
+    (void)start_call(job, &request, i, on_op);
+}
+
+static void run_stage(struct exec__job *job)
+{
+    int last = -1;
+
+    for (size_t i = 0; i < job->plan->op_count; i++)
+        if (job->plan->ops[i].stage > last)
+            last = job->plan->ops[i].stage;
+    while (job->pending == 0 && job->stage <= last) {
+        const int stage = job->stage++;
+
+        for (size_t i = 0; i < job->plan->op_count; i++)
+            if (job->plan->ops[i].stage == stage)
+                start_op(job, i);
+    }
+    if (job->pending == 0)
+        end_job(job, false, 0); /* all done: look at the result at once */
+}
+
+/* ---- planning ----------------------------------------------------------------------------------------------- */
+
+static void log_pass(const struct exec__job *job)
+{
+    PS_AUTO_BUF(counts, 64);
+
+    ps_buf_printf(&counts, "%zu/%zu", job->plan->op_count, job->plan->need_count);
+    ps_log(job->plan->op_count > 0 || job->plan->status != NULL ? PS_LOG_INFO : PS_LOG_DEBUG, "pass", "key", job->key,
+           "summary", job->plan->summary, "ops_needs", ps_buf_text(&counts), "status",
+           job->plan->status ? "changed" : "same", NULL);
+}
+
+static void plan_again(struct exec__job *job)
+{
+    struct exec *exec = job->exec;
+
+    if (++job->rounds > ROUNDS_MAX) {
+        ps_log(PS_LOG_WARN, "too_many_rounds", "key", job->key, NULL);
+        end_job(job, true, 0);
+        return;
+    }
+    plan_free(job->plan);
+    job->plan = exec->callbacks.plan(exec->callbacks.self, job->key, job->memory.facts, job->memory.fact_count,
+                                     job->memory.troubles, job->memory.trouble_count);
+    log_pass(job);
+    job->stage = 0;
+    if (job->plan->need_count > 0)
+        fetch_needs(job);
+    else if (job->plan->op_count > 0 && !job->status_only)
+        run_stage(job);
+    else
+        write_status(job);
+}
+
+/* ---- public ---------------------------------------------------------------------------------------------------- */
+
+struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks, const char *instance)
+{
+    struct exec *exec = ps_xcalloc(1, sizeof(*exec));
+
+    exec->client = client;
+    exec->callbacks = *callbacks;
+    exec->instance = ps_xstrdup(instance);
+    ps_map_init(&exec->jobs);
+    ps_map_init(&exec->doubts);
+    return exec;
+}
+
+void exec_free(struct exec *exec)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    if (exec == NULL)
+        return;
+    while (ps_map_next(&exec->jobs, &at, &key, &value))
+        free_job(value);
+    at = 0;
+    while (ps_map_next(&exec->doubts, &at, &key, &value))
+        free_doubts(value);
+    exec__event_cancel_all(exec);
+    ps_map_fini(&exec->jobs);
+    ps_map_fini(&exec->doubts);
+    ps_free(exec->instance);
+    ps_free(exec);
+}
+
+void exec_run(struct exec *exec, const char *key)
+{
+    struct exec__job *job = ps_xcalloc(1, sizeof(*job));
+
+    job->exec = exec;
+    job->key = ps_xstrdup(key);
+    ps_assert(ps_map_put(&exec->jobs, key, job) == NULL);
+    if (!settle_doubts(job))
+        plan_again(job);
+}

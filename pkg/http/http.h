@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http: asynchronous HTTPS client (libcurl's multi interface on libuv) and a tiny server for health.
+ *
+ * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name always verified; no redirects; no proxy unless
+ * set; no request is ever sent twice by itself: libcurl's silent replay of a request on a reused
+ * connection is switched off by a body that cannot be rewound. Bodies are bounded. The callback comes exactly once,
+ * later, never from inside http_send; after http_cancel it does not come.
+ */
+#ifndef PS_HTTP_H
+#define PS_HTTP_H
+
+#include "base/base.h"
+#include "loop/loop.h"
+
+#define HTTP_URL_MAX ((size_t)64 * 1024)
+#define HTTP_BODY_MAX ((size_t)64 * 1024 * 1024) /* an answer kept whole: one page of a list */
+
+/* Called once before the first client and after the last. */
+void http_global_init(void);
+void http_global_fini(void);
+
+/* TLS and pool settings of one server; all texts are copied, secrets are wiped at the end. */
+struct http_client_options {
+    struct ps_str ca_pem;          /* empty: the system's roots */
+    struct ps_str client_cert_pem; /* with client_key_pem, or both empty */
+    struct ps_str client_key_pem;
+    const char *user_agent;
+    long max_connections; /* per client; 0 = 32. Requests beyond wait in libcurl */
+};
+
+struct http_client;
+struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options);
+/* All its requests are cancelled. */
+void http_client_free(struct http_client *client);
+
+struct http_header {
+    const char *name, *value;
+};
+
+struct http_request;
+
+struct http_response {
+    int status;             /* 0 when no whole answer came: see err */
+    struct ps_str body;     /* borrows; empty when on_data took it */
+    int64_t retry_after_ms; /* 0 when the server did not say */
+    bool sent; /* some of the request may have reached the server: without an answer, who knows */
+    bool reused_connection;
+    /* Set when no whole answer came (PS_EIO, PS_ETIMEOUT, PS_ELIMIT, PS_EPROTO, PS_ECANCELED by on_data,
+     * PS_EINVAL for a URL or header that is refused before anything is sent; err.http_status is the status
+     * when its line was read); code 0 for any status. */
+    struct ps_err err;
+};
+
+typedef void http_done_fn(void *self, const struct http_response *response);
+/* A piece of the body of a 2xx answer; false ends the transfer with PS_ECANCELED. */
+typedef bool http_data_fn(void *self, struct ps_str piece);
+/* The head of a 2xx answer has come; before on_data, also when no body follows. */
+typedef void http_open_fn(void *self);
+
+struct http_send {
+    const char *method; /* GET POST PUT PATCH DELETE */
+    const char *url;
+    const struct http_header *headers;
+    size_t header_count;
+    const char *bearer; /* token without "Bearer ", or NULL; never logged */
+    struct ps_str body; /* copied; empty = none */
+    int64_t timeout_ms;      /* whole exchange; 0 = none (watches) */
+    int64_t idle_timeout_ms; /* no byte for that long ends it with PS_ETIMEOUT; 0 = none */
+    size_t body_max;         /* 0 = HTTP_BODY_MAX */
+    http_open_fn *on_open;   /* or NULL */
+    http_data_fn *on_data;   /* NULL: the body is gathered */
+    http_done_fn *on_done;
+    void *self;
+};
+
+/* The handle is valid until on_done has been called or http_cancel. */
+struct http_request *http_send(struct http_client *client, const struct http_send *send);
+void http_cancel(struct http_request *request);
+/* Would http_send take it? https everywhere, http only to this host's own loopback address; no user, no
+ * blank and no control character in it. */
+int http_url_check(const char *url, struct ps_err *err) PS_MUST_CHECK;
+
+/* ---- server ---------------------------------------------------------------------------------- */
+
+#define HTTP_SERVER_HEAD_MAX ((size_t)8192)
+#define HTTP_SERVER_CONNECTIONS_MAX 64
+
+/* GET only, one answer for each connection. The handler writes the body and returns the status; the
+ * content type is text/plain; charset=utf-8 unless it sets *content_type. */
+typedef int http_handler_fn(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);
+struct http_server;
+/* address is "127.0.0.1:8081", "[::]:8081" or ":8081" (all addresses). NULL and *err on failure. */
+struct http_server *http_server_new(struct loop *loop, const char *address, http_handler_fn *handler,
+                                    void *self, struct ps_err *err) PS_MUST_CHECK;
+void http_server_free(struct http_server *server);
+int http_server_port(const struct http_server *server);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the API server is and who we are: from inside a cluster, or from a kubeconfig file. */
+#include "internal.h"
+
+#include <libgen.h>
+#include <string.h>
+
+#define PATH_MAX_BYTES ((size_t)4096)
+#define PORT_MAX       65535
+
+void kube_config_fini(struct kube_config *config)
+{
+    ps_free(config->server);
+    ps_free(config->namespace);
+    ps_free(config->ca_pem);
+    ps_free(config->client_cert_pem);
+    kube__wipe_text(config->client_key_pem);
+    kube__wipe_text(config->token);
+    ps_free(config->token_file);
+    *config = (struct kube_config){0};
+}
+
+static char *path_in(const char *dir, const char *name)
+{
+    PS_AUTO_BUF(path, PATH_MAX_BYTES);
+    ps_buf_printf(&path, "%s/%s", dir, name);
+    return ps_buf_take(&path);
+}
+
+static int read_service_account(struct kube_config *config, const char *dir, struct ps_err *err)
+{
+    PS_AUTO_FREE char *ca_path = path_in(dir, "ca.crt");
+    PS_AUTO_FREE char *namespace_path = path_in(dir, "namespace");
+    struct ps_err absent;
+    PS_AUTO_BUF(ca, KUBE_CONFIG_MAX);
+    PS_AUTO_BUF(namespace, KUBE__TOKEN_MAX);
+
+    config->token_file = path_in(dir, "token");
+    config->token = kube__read_token(config->token_file, err);
+    if (config->token == NULL)
+        return err != NULL ? err->code : PS_EINVAL;
+    if (kube__read_file(&ca, ca_path, &absent) == 0)
+        config->ca_pem = ps_buf_take(&ca);
+    else /* the system's roots may do */
+        ps_log(PS_LOG_WARN, "service_account_ca_unreadable", "error", absent.message, NULL);
+    if (kube__read_file(&namespace, namespace_path, &absent) == 0) {
+        const struct ps_str text = ps_str_trim(ps_buf_get(&namespace));
+
+        if (text.n > 0)
+            config->namespace = ps_xstrndup(text.p, text.n);
+    }
+    return 0;
+}
+
+int kube_config_in_cluster(struct kube_config *config, const char *host, const char *port,
+                           const char *dir, struct ps_err *err)
+{
+    int64_t number;
+
+    *config = (struct kube_config){0};
+    if (host == NULL || host[0] == '\0' || port == NULL || port[0] == '\0')
+        return ps_fail(err, PS_ENOENT,
+                       "not in a cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set");
+    if (!ps_str_to_i64(ps_str(port), &number) || number < 1 || number > PORT_MAX)
+        return ps_fail(err, PS_EINVAL, "KUBERNETES_SERVICE_PORT: expected a port number");
+    PS_AUTO_BUF(server, KUBE__URL_MAX);
+    const bool is_v6 = strchr(host, ':') != NULL && host[0] != '[';
+
+    ps_buf_printf(&server, is_v6 ? "https://[%s]:%s" : "https://%s:%s", host, port);
+    if (http_url_check(ps_buf_text(&server), err) != 0)
+        return ps_fail_prefix(err, "KUBERNETES_SERVICE_HOST");
+    config->server = ps_buf_take(&server);
+    const int code = read_service_account(config, dir, err);
+
+    if (code != 0)
+        kube_config_fini(config);
+    return code;
+}
+
+int kube_config_load(struct kube_config *config, const char *path, const char *context,
+                     struct ps_err *err)
+{
+    PS_AUTO_BUF(text, KUBE_CONFIG_MAX);
+    int code = kube__read_file(&text, path, err);
+
+    *config = (struct kube_config){0};
+    if (code != 0)
+        return code;
+    PS_AUTO_FREE char *copy = ps_xstrdup(path);
+
+    code = kube_config_parse(config, ps_buf_get(&text), dirname(copy), context, err);
+    ps_wipe(text.p, text.n);
+    return code == 0 ? 0 : ps_fail_prefix(err, "%s", path);
+}

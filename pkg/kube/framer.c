@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cuts a watch's bytes into objects by counting braces outside of strings. */
+#include "internal.h"
+
+#include <string.h>
+
+void kube__framer_init(struct kube__framer *framer, size_t max)
+{
+    *framer = (struct kube__framer){0};
+    ps_buf_init(&framer->buf, max);
+}
+
+void kube__framer_fini(struct kube__framer *framer)
+{
+    ps_buf_fini(&framer->buf);
+}
+
+void kube__framer_clear(struct kube__framer *framer)
+{
+    const size_t max = framer->buf.max;
+
+    kube__framer_fini(framer);
+    kube__framer_init(framer, max);
+}
+
+static bool is_gap(char c)
+{
+    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
+/* Advances over the inside of an object, up to its end or the end of the piece; returns the count. */
+static size_t advance(struct kube__framer *framer, struct ps_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const char c = s.p[i];
+
+        if (framer->escaped) {
+            framer->escaped = false;
+        } else if (framer->in_string) {
+            framer->escaped = c == '\\';
+            framer->in_string = c != '"';
+        } else if (c == '"') {
+            framer->in_string = true;
+        } else if (c == '{' || c == '[') {
+            framer->depth++;
+        } else if ((c == '}' || c == ']') && --framer->depth == 0) {
+            return i + 1;
+        }
+    }
+    return s.n;
+}
+
+/* One step: a whole object in the piece, the end of a begun one, or the start of one. */
+static int take(struct kube__framer *framer, struct ps_str *rest, kube__frame_fn *fn, void *self)
+{
+    const size_t n = advance(framer, *rest);
+    struct ps_str frame = ps_str_head(*rest, n);
+
+    *rest = ps_str_skip(*rest, n);
+    if (framer->depth > 0 || framer->buf.n > 0) {
+        ps_buf_view(&framer->buf, frame);
+        frame = ps_buf_get(&framer->buf);
+    }
+    if (ps_buf_failed(&framer->buf) || frame.n > framer->buf.max)
+        return PS_ELIMIT;
+    if (framer->depth > 0)
+        return 0;
+    const bool go_on = fn(self, frame);
+
+    ps_buf_clear(&framer->buf);
+    return go_on ? 0 : PS_ECANCELED;
+}
+
+int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn, void *self)
+{
+    int code = 0;
+
+    while (piece.n > 0 && code == 0) {
+        if (framer->depth == 0 && is_gap(piece.p[0]))
+            piece = ps_str_skip(piece, 1);
+        else if (framer->depth == 0 && piece.p[0] != '{')
+            code = PS_EPROTO;
+        else
+            code = take(framer, &piece, fn, self);
+    }
+    return code;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of kube only. */
+#ifndef PS_KUBE_INTERNAL_H
+#define PS_KUBE_INTERNAL_H
+
+#include "kube/kube.h"
+
+#define KUBE__TOKEN_MAX ((size_t)64 * 1024)
+#define KUBE__URL_MAX   HTTP_URL_MAX
+#define KUBE__RV_MAX    ((size_t)128)
+
+/* ---- file.c ------------------------------------------------------------------------------------ */
+
+/* A regular file whole, or an error that names it; NUL bytes in it are refused. */
+int kube__read_file(struct ps_buf *out, const char *path, struct ps_err *err) PS_MUST_CHECK;
+/* A token file: its text without the white space around it; an empty one is an error. Caller frees. */
+char *kube__read_token(const char *path, struct ps_err *err) PS_MUST_CHECK;
+/* Overwrites and frees; NULL is fine. */
+void kube__wipe_text(char *secret);
+
+/* ---- client.c ---------------------------------------------------------------------------------- */
+
+struct kube_client {
+    struct loop *loop;
+    struct http_client *requests, *watches;
+    char *server;
+    char *token, *token_file;
+    int64_t token_read_ms;
+    struct kube_call *calls;
+    size_t reflectors;
+};
+
+/* The token to use now, or NULL; borrowed until the next call. `fresh` reads the file again in any case. */
+const char *kube__token(struct kube_client *client, bool fresh);
+
+/* ---- status.c ---------------------------------------------------------------------------------- */
+
+/* Fills *err from an answer that is not 2xx; *status is the parsed Status object (new reference) or NULL. */
+void kube__error_of(const struct http_response *response, struct ps_err *err, struct json_t **status);
+/* The same for a Status object by itself (an ERROR event). */
+void kube__error_of_status(const struct json_t *status, struct ps_err *err);
+
+/* ---- scan.c ------------------------------------------------------------------------------------ */
+
+/*
+ * Looks into JSON text without reading it as a whole: finds where values begin and end. It does not
+ * check them: what is found goes to the parser, piece by piece, and only the broken piece is lost.
+ */
+/* The value of a member of the object; false when absent, or when the text ends before. */
+bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *value);
+/* Takes the next value off an array's inside: *rest starts behind '['. false at the end; *bad tells an
+ * end that is none (no ']'). */
+bool kube__scan_item(struct ps_str *rest, struct ps_str *item, bool *bad);
+/* The text of a string value when it has no escapes and fits; "" otherwise. */
+void kube__scan_text(struct ps_str value, char *out, size_t size);
+/* Is the text one object from its first to its last byte, white space aside? */
+bool kube__scan_is_object(struct ps_str text);
+
+#define KUBE__NAME_SIZE 256
+
+/* What can be told of an object that the parser refuses. */
+struct kube__shreds {
+    char namespace[KUBE__NAME_SIZE], name[KUBE__NAME_SIZE], rv[KUBE__RV_MAX];
+};
+void kube__scan_object(struct ps_str object, struct kube__shreds *shreds);
+
+/* ---- framer.c ---------------------------------------------------------------------------------- */
+
+/* Cuts a stream of JSON objects, which comes in any pieces, into one object each. */
+struct kube__framer {
+    struct ps_buf buf; /* the begun object */
+    size_t depth;
+    bool in_string, escaped;
+};
+
+/* One object; false stops the feeding. */
+typedef bool kube__frame_fn(void *self, struct ps_str frame);
+
+void kube__framer_init(struct kube__framer *framer, size_t max);
+void kube__framer_fini(struct kube__framer *framer);
+void kube__framer_clear(struct kube__framer *framer);
+/* 0, or PS_ELIMIT for an object above the ceiling, PS_EPROTO for bytes between objects, PS_ECANCELED
+ * when fn stopped; after an error the stream has to be given up. */
+int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn, void *self);
+
+#endif

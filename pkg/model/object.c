@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Projections: the few fields of an object that decisions need, in one block of memory. */
+#include "model/model.h"
+
+#include <string.h>
+
+/* Texts longer than this are cut: they are names, or words for people. */
+#define TEXT_MAX ((size_t)1024)
+/* The manifest is as long as the stream has objects. */
+#define MANIFEST_MAX ((size_t)256 * 1024)
+/* Containers of one pod that are looked at. */
+#define CONTAINERS_MAX ((size_t)64)
+
+/* Where a text stands in the source and in the projection. */
+struct text_field {
+    size_t offset;
+    const char *value; /* borrowed from the JSON */
+    size_t max;
+};
+
+
+static const char *label(const struct json_t *object, const char *key)
+{
+    return js_str(js_get(js_path(object, "metadata.labels"), key));
+}
+
+static const char *annotation(const struct json_t *object, const char *key)
+{
+    return js_str(js_get(js_path(object, "metadata.annotations"), key));
+}
+
+static void read_metadata(struct model_object *o, const struct json_t *object)
+{
+    const char *revision = label(object, MODEL_LABEL_REVISION);
+
+    o->namespace = js_path_str(object, "metadata.namespace");
+    o->name = js_path_str(object, "metadata.name");
+    o->uid = js_path_str(object, "metadata.uid");
+    o->rv = js_path_str(object, "metadata.resourceVersion");
+    o->generation = js_path_int(object, "metadata.generation", 0);
+    o->deleting = js_path_str(object, "metadata.deletionTimestamp") != NULL;
+    o->owner = annotation(object, MODEL_ANNOTATION_OWNER);
+    o->owner_uid = label(object, MODEL_LABEL_OWNER_UID);
+    o->app = label(object, MODEL_LABEL_APP);
+    o->installation = label(object, MODEL_LABEL_INSTALLATION);
+    if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
+        o->revision = -1;
+    o->exit_code = -1;
+}
+
+static void read_deployment(struct model_object *o, const struct json_t *object)
+{
+    const struct json_t *conditions = js_path(object, "status.conditions");
+    const struct json_t *failure = model_condition_find(conditions, "ReplicaFailure");
+
+    o->observed_generation = js_path_int(object, "status.observedGeneration", 0);
+    o->replicas = js_path_int(object, "spec.replicas", 1);
+    o->total = js_path_int(object, "status.replicas", 0);
+    o->ready = js_path_int(object, "status.readyReplicas", 0);
+    o->updated = js_path_int(object, "status.updatedReplicas", 0);
+    o->available = js_path_int(object, "status.availableReplicas", 0);
+    o->replicas_before_suspend = annotation(object, MODEL_ANNOTATION_SUSPENDED);
+    if (ps_streq(js_path_str(failure, "status"), "True")) {
+        o->failure_reason = js_path_str(failure, "reason");
+        o->failure_message = js_path_str(failure, "message");
+    }
+}
+
+static void read_stream(struct model_object *o, const struct json_t *object)
+{
+    const char *platform = js_path_str(object, "spec.platform"), *name = js_path_str(object, "spec.streamName");
+
+    o->platform = platform ? platform : "default";
+    o->stream_name = name ? name : o->name;
+    if (!ps_time_parse(ps_str(js_path_str(object, "metadata.creationTimestamp")), &o->created_ms))
+        o->created_ms = 0;
+}
+
+static void read_revision(struct model_object *o, const struct json_t *object)
+{
+    o->spec_hash = annotation(object, MODEL_ANNOTATION_SPEC_HASH);
+    o->render_hash = annotation(object, MODEL_ANNOTATION_RENDER_HASH);
+    o->manifest = annotation(object, MODEL_ANNOTATION_MANIFEST);
+    o->redeploy = annotation(object, MODEL_ANNOTATION_REDEPLOY);
+}
+
+/* The most telling reason why a container does not run. */
+static void read_container(struct model_object *o, const struct json_t *status)
+{
+    const struct json_t *waiting = js_path(status, "state.waiting");
+    const int64_t restarts = js_path_int(status, "restartCount", 0);
+    const struct json_t *ended = js_path(status, "state.terminated");
+    const char *reason = js_path_str(waiting, "reason");
+
+    if (ended == NULL)
+        ended = js_path(status, "lastState.terminated");
+    if (restarts > o->restarts)
+        o->restarts = restarts;
+    if (ended != NULL && o->exit_code < 0)
+        o->exit_code = js_path_int(ended, "exitCode", -1);
+    if (o->cause != NULL || js_path_bool(status, "ready", false))
+        return;
+    if (reason != NULL && strcmp(reason, "ContainerCreating") != 0 && strcmp(reason, "PodInitializing") != 0) {
+        o->cause = reason;
+        o->cause_message = js_path_str(waiting, "message");
+    } else if (js_path(status, "state.terminated") != NULL) {
+        o->cause = js_path_str(ended, "reason");
+        o->cause_message = js_path_str(ended, "message");
+    }
+}
+
+static void read_containers(struct model_object *o, const struct json_t *list)
+{
+    const size_t n = js_len(list) < CONTAINERS_MAX ? js_len(list) : CONTAINERS_MAX;
+
+    for (size_t i = 0; i < n; i++)
+        read_container(o, js_at(list, i));
+}
+
+static void read_pod(struct model_object *o, const struct json_t *object)
+{
+    const struct json_t *conditions = js_path(object, "status.conditions");
+    const struct json_t *scheduled = model_condition_find(conditions, "PodScheduled");
+    const struct json_t *ready = model_condition_find(conditions, "Ready");
+
+    o->app_id = label(object, "spring-app-id");
+    o->phase = js_path_str(object, "status.phase");
+    o->pod_ready = ps_streq(js_path_str(ready, "status"), "True");
+    read_containers(o, js_path(object, "status.initContainerStatuses"));
+    read_containers(o, js_path(object, "status.containerStatuses"));
+    if (o->cause == NULL && ps_streq(js_path_str(scheduled, "status"), "False")) {
+        o->cause = js_path_str(scheduled, "reason");
+        o->cause_message = js_path_str(scheduled, "message");
+    }
+    if (o->cause == NULL && ps_streq(o->phase, "Failed")) {
+        o->cause = js_path_str(object, "status.reason");
+        o->cause_message = js_path_str(object, "status.message");
+    }
+}
+
+static size_t text_length(const char *text, size_t max)
+{
+    return text ? strnlen(text, max) + 1 : 0;
+}
+
+/* Copies the texts behind the struct and lets the pointers lead there. */
+static struct model_object *pack(const struct model_object *from)
+{
+    struct model_object *o;
+    const struct text_field fields[] = {
+#define F(member, max) {offsetof(struct model_object, member), from->member, max}
+        F(namespace, TEXT_MAX),      F(name, TEXT_MAX),          F(uid, TEXT_MAX),
+        F(rv, TEXT_MAX),             F(owner, TEXT_MAX),         F(owner_uid, TEXT_MAX),
+        F(app, TEXT_MAX),            F(replicas_before_suspend, TEXT_MAX), F(failure_reason, TEXT_MAX),
+        F(failure_message, TEXT_MAX), F(spec_hash, TEXT_MAX),    F(render_hash, TEXT_MAX),
+        F(manifest, MANIFEST_MAX),   F(app_id, TEXT_MAX),        F(phase, TEXT_MAX),
+        F(cause, TEXT_MAX),          F(cause_message, TEXT_MAX), F(redeploy, TEXT_MAX),
+        F(installation, TEXT_MAX),   F(platform, TEXT_MAX),      F(stream_name, TEXT_MAX),
+#undef F
+    };
+    size_t size = sizeof(*o);
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(fields); i++)
+        size += text_length(fields[i].value, fields[i].max);
+    o = ps_xmalloc(size);
+    *o = *from;
+    char *at = (char *)(o + 1);
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(fields); i++) {
+        const size_t n = text_length(fields[i].value, fields[i].max);
+
+        if (n == 0)
+            continue;
+        memcpy(at, fields[i].value, n - 1);
+        at[n - 1] = '\0';
+        memcpy((char *)o + fields[i].offset, &at, sizeof(at));
+        at += n;
+    }
+    return o;
+}
+
+struct model_object *model_object_new(enum model_kind kind, const struct json_t *object)
+{
+    struct model_object o = {.kind = kind};
+
+    read_metadata(&o, object);
+    if (o.name == NULL || o.uid == NULL || o.rv == NULL)
+        return NULL;
+    if (kind == MODEL_STREAM)
+        read_stream(&o, object);
+    else if (kind == MODEL_DEPLOYMENT)
+        read_deployment(&o, object);
+    else if (kind == MODEL_REVISION)
+        read_revision(&o, object);
+    else if (kind == MODEL_POD)
+        read_pod(&o, object);
+    else if (kind == MODEL_NAMESPACE)
+        o.phase = js_path_str(object, "status.phase");
+    return pack(&o);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Health endpoints: /healthz says that the loop turns, /readyz that every watch is in step. */
+#include "operator/internal.h"
+
+static int ready(const struct operator *op, struct ps_buf *body)
+{
+    const bool in_step = op->synced && !op->stopping;
+
+    if (op->installation == NULL)
+        ps_buf_str(body, "[-]installation not known yet: the API server has not answered\n");
+    for (size_t i = 0; i < MODEL_KIND_COUNT; i++) {
+        const struct operator__store *store = &op->stores[i];
+
+        if (store->reflector == NULL)
+            continue;
+        if (store->synced && store->trouble == NULL)
+            ps_buf_printf(body, "[+]%s in step\n", model_kind_info(store->kind)->plural);
+        else
+            ps_buf_printf(body, "[-]%s: %s\n", model_kind_info(store->kind)->plural,
+                          store->trouble ? store->trouble : "the first list is not complete");
+    }
+    ps_buf_str(body, in_step ? "readyz check passed\n" : op->stopping ? "stopping\n" : "readyz check failed\n");
+    return in_step ? 200 : 500;
+}
+
+int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type)
+{
+    (void)content_type;
+    if (ps_str_is(path, "/healthz")) {
+        ps_buf_str(body, "ok");
+        return 200;
+    }
+    if (ps_str_is(path, "/readyz"))
+        return ready(self, body);
+    ps_buf_str(body, "there is /healthz and /readyz\n");
+    return 404;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside operator:
+ *   store.c     objects of one kind as last seen: projections, or the text of our own kinds
+ *   sources.c   one reflector for each kind, and whom a change concerns
+ *   registry.c  app registries by namespace
+ *   accounts.c  accounts, parsed once for each change
+ *   streams.c   the snapshot of a stream's pass
+ *   admin.c     health endpoints
+ *   operator.c  wiring, start and stop
+ */
+#ifndef PS_OPERATOR_INTERNAL_H
+#define PS_OPERATOR_INTERNAL_H
+
+#include "exec/exec.h"
+#include "operator/operator.h"
+
+/* ---- store ----------------------------------------------------------------------------------- */
+
+/* Objects of one index key, by value of the pointers; no order. */
+struct operator__list {
+    const struct model_object **items;
+    size_t count, cap;
+};
+
+/* Kinds that are read whole keep their text beside the projection. */
+struct operator__entry {
+    struct model_object *object;
+    char *text;     /* compact JSON without managedFields, or NULL */
+    uint64_t seen;  /* number of the list that last had it */
+    uint64_t essence; /* hash of what a pass of our own kinds looks at */
+};
+
+struct operator__store {
+    enum model_kind kind;
+    bool whole; /* keep the text */
+    struct ps_map entries;   /* "namespace/name" -> entry */
+    struct ps_map by_index;  /* index key -> list */
+    const char *(*index)(const struct model_object *object, struct ps_buf *key); /* NULL = none */
+    uint64_t list_number;
+    char *progress; /* the view is as new as this resourceVersion; NULL = not known */
+    bool synced;
+    /* Called after a change; before or after may be NULL. `essential`: something that a pass looks at. */
+    void (*changed)(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential);
+    struct operator *op;
+    struct kube_reflector *reflector;
+    char *trouble; /* of the watch; NULL = in order */
+};
+
+void operator__store_init(struct operator__store *store, struct operator *op, enum model_kind kind);
+void operator__store_fini(struct operator__store *store);
+const struct operator__entry *operator__store_get(const struct operator__store *store, const char *namespace, const char *name);
+const struct operator__list *operator__store_list(const struct operator__store *store, const char *index_key);
+/* From the watch, or from an answer to a write of ours (own_write: dropped when the watch is newer). */
+void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write);
+void operator__store_remove(struct operator__store *store, const struct json_t *object);
+void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
+void operator__store_list_begin(struct operator__store *store);
+void operator__store_list_end(struct operator__store *store, const char *rv);
+void operator__store_progress(struct operator__store *store, const char *rv);
+
+/* ---- the operator -------------------------------------------------------------------------------- */
+
+struct operator__account {
+    struct ps_arena arena;
+    struct json_t *object;
+    struct model_account *account;
+};
+
+struct operator {
+    struct loop *loop;
+    struct kube_client *client;
+    struct exec *exec;
+    struct loop_queue *queue;
+    struct http_server *admin;
+    struct loop_timer *retry; /* of the start, and of the stop */
+    char *namespace, *installation;
+    char *version; /* of the API server, or NULL */
+    struct ps_arena arena;
+    struct model_properties account_vars;
+    struct operator__store stores[MODEL_KIND_COUNT];
+    struct ps_map accounts;   /* name -> operator__account */
+    struct ps_map registries; /* namespace -> model_registry */
+    bool synced; /* every first list is complete: passes may run */
+    struct kube_call *start_call; /* of what is asked for at start */
+    void (*stopped)(void *self);
+    void *stopped_self;
+    bool stopping;
+    int64_t stop_deadline_ms;
+};
+
+/* sources.c */
+void operator__sources_init(struct operator *op);
+void operator__sources_start(struct operator *op);
+void operator__sources_fini(struct operator *op);
+bool operator__all_synced(const struct operator *op);
+/* Keys: "stream/<namespace>/<name>", "account/<name>". */
+void operator__enqueue_stream(struct operator *op, const char *namespace, const char *name);
+void operator__enqueue_account(struct operator *op, const char *name, int64_t delay_ms);
+
+/* accounts.c */
+void operator__account_changed(struct operator *op, const struct model_object *before, const struct model_object *after);
+const struct operator__account *operator__account_get(struct operator *op, const char *name);
+void operator__accounts_fini(struct operator *op);
+struct plan *operator__plan_account(struct operator *op, const char *name);
+
+/* registry.c */
+const struct model_registry *operator__registry(struct operator *op, const char *namespace);
+void operator__registry_changed(struct operator *op, const char *namespace);
+void operator__registries_fini(struct operator *op);
+
+/* streams.c */
+struct plan *operator__plan_stream(struct operator *op, const char *namespace, const char *name, const struct plan_fact *facts,
+                                   size_t fact_count, const struct plan_trouble *troubles, size_t trouble_count);
+
+/* admin.c */
+int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);
+
+#endif

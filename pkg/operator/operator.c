@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wiring: queue, executor and sources; start and stop in order. */
+#include "operator/internal.h"
+
+#include <string.h>
+
+#define CONCURRENCY_DEFAULT ((size_t)16)
+#define START_RETRY_MS 2000
+#define STOP_POLL_MS 10
+
+/* ---- keys ----------------------------------------------------------------------------------------- */
+
+struct key {
+    bool is_stream;
+    char *namespace, *name; /* namespace NULL for accounts; owned */
+};
+
+static void key_fini(struct key *key)
+{
+    ps_free(key->namespace);
+    ps_free(key->name);
+}
+
+static struct key key_parse(const char *text)
+{
+    struct ps_str rest = ps_str(text), kind, namespace;
+    struct key key = {0};
+
+    (void)ps_str_split(&rest, '/', &kind);
+    key.is_stream = ps_str_is(kind, "stream");
+    if (key.is_stream && ps_str_split(&rest, '/', &namespace))
+        key.namespace = ps_xstrndup(namespace.p, namespace.n);
+    key.name = ps_xstrndup(rest.p, rest.n);
+    return key;
+}
+
+/* ---- the executor's questions ------------------------------------------------------------------------ */
+
+static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts, size_t fact_count,
+                            const struct plan_trouble *troubles, size_t trouble_count)
+{
+    PS_CLEANUP(key_fini) struct key key = key_parse(text);
+    struct plan *plan = key.is_stream ? operator__plan_stream(self, key.namespace, key.name, facts, fact_count, troubles, trouble_count)
+                                      : operator__plan_account(self, key.name);
+
+    return plan ? plan : plan_nothing();
+}
+
+static void on_subject(void *self, const char *text, struct exec_subject *out)
+{
+    struct operator *op = self;
+    PS_CLEANUP(key_fini) struct key key = key_parse(text);
+    const enum model_kind kind = key.is_stream ? MODEL_STREAM : MODEL_ACCOUNT;
+    const struct operator__entry *entry = operator__store_get(&op->stores[kind], key.namespace, key.name);
+
+    *out = (struct exec_subject){.kind = kind};
+    if (entry == NULL)
+        return;
+    out->namespace = entry->object->namespace;
+    out->name = entry->object->name;
+    out->uid = entry->object->uid;
+}
+
+static bool is_child_kind(enum model_kind kind)
+{
+    return kind == MODEL_DEPLOYMENT || kind == MODEL_SERVICE || kind == MODEL_REVISION;
+}
+
+/* Children of others are no business of our stores: no watch would ever take them out again. */
+static void on_observe(void *self, enum model_kind kind, const struct json_t *object)
+{
+    struct operator *op = self;
+    const char *installation = js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
+
+    if (is_child_kind(kind) && !ps_streq(installation, op->installation))
+        return;
+    operator__store_put(&op->stores[kind], object, true);
+}
+
+static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)
+{
+    struct operator *op = self;
+
+    operator__store_absent(&op->stores[kind], namespace, name);
+}
+
+static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms)
+{
+    struct operator *op = self;
+
+    if (failed)
+        (void)loop_queue_failed(op->queue, key, min_ms);
+    else
+        loop_queue_done(op->queue, key, retry_ms);
+}
+
+static void on_run(void *self, const char *key)
+{
+    struct operator *op = self;
+
+    exec_run(op->exec, key);
+}
+
+/* ---- start -------------------------------------------------------------------------------------------- */
+
+static void ask_installation(struct operator *op);
+
+static void on_version(void *self, const struct kube_response *response)
+{
+    struct operator *op = self;
+    const char *version = response->code == 0 ? js_path_str(response->object, "gitVersion") : NULL;
+
+    op->start_call = NULL;
+    if (version != NULL)
+        op->version = ps_xstrdup(version);
+    else
+        ps_log(PS_LOG_WARN, "version_unknown", "error", response->err.message, NULL);
+    ps_log(PS_LOG_INFO, "starting", "server", kube_client_server(op->client), "version", version, "installation",
+           op->installation, "namespace", op->namespace, NULL);
+    operator__sources_start(op);
+}
+
+static void ask_version(struct operator *op)
+{
+    const struct kube_request request = {.verb = KUBE_GET, .raw = true, .raw_path = "/version"};
+
+    op->start_call = kube_send(op->client, &request, on_version, op);
+}
+
+static void on_installation(void *self, const struct kube_response *response)
+{
+    struct operator *op = self;
+    const char *uid = response->code == 0 ? js_path_str(response->object, "metadata.uid") : NULL;
+
+    op->start_call = NULL;
+    if (uid == NULL) {
+        ps_log(PS_LOG_WARN, "start_waits", "for", "the uid of the operator's namespace", "namespace", op->namespace, "error",
+               response->err.message, NULL);
+        loop_timer_set(op->retry, START_RETRY_MS);
+        return;
+    }
+    op->installation = ps_xstrdup(uid);
+    ask_version(op);
+}
+
+static void ask_installation(struct operator *op)
+{
+    const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(MODEL_NAMESPACE), .name = op->namespace};
+
+    op->start_call = kube_send(op->client, &request, on_installation, op);
+}
+
+/* ---- stop ---------------------------------------------------------------------------------------------- */
+
+static void on_timer(void *self)
+{
+    struct operator *op = self;
+
+    if (!op->stopping) {
+        ask_installation(op);
+        return;
+    }
+    if (loop_queue_running(op->queue) > 0 && loop_now_ms() < op->stop_deadline_ms) {
+        loop_timer_set(op->retry, STOP_POLL_MS);
+        return;
+    }
+    op->stopped(op->stopped_self);
+}
+
+void operator_stop(struct operator *op, int64_t grace_ms, void (*stopped)(void *self), void *self)
+{
+    op->stopping = true;
+    op->stopped = stopped;
+    op->stopped_self = self;
+    op->stop_deadline_ms = loop_now_ms() + grace_ms;
+    loop_queue_pause(op->queue);
+    loop_timer_set(op->retry, 0);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------ */
+
+struct operator *operator_new(struct loop *loop, struct kube_client *client, const struct operator_options *options,
+                              struct ps_err *err)
+{
+    struct operator *op = ps_xcalloc(1, sizeof(*op));
+    const struct exec_callbacks callbacks = {.plan = on_plan, .subject = on_subject, .observe = on_observe,
+                                             .absent = on_absent, .done = on_done, .self = op};
+
+    op->loop = loop;
+    op->client = client;
+    op->namespace = ps_xstrdup(options->namespace);
+    op->installation = options->installation ? ps_xstrdup(options->installation) : NULL;
+    ps_arena_init(&op->arena);
+    for (size_t i = 0; options->account_vars != NULL && i < options->account_vars->count; i++)
+        model_properties_put(&op->arena, &op->account_vars, ps_arena_dup(&op->arena, options->account_vars->items[i].key),
+                             ps_arena_dup(&op->arena, options->account_vars->items[i].value));
+    ps_map_init(&op->accounts);
+    ps_map_init(&op->registries);
+    operator__sources_init(op);
+    op->exec = exec_new(client, &callbacks, options->instance);
+    op->queue = loop_queue_new(loop, options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT, on_run, op);
+    op->retry = loop_timer_new(loop, on_timer, op);
+    if (options->health_address == NULL)
+        return op;
+    op->admin = http_server_new(loop, options->health_address, operator__admin, op, err);
+    if (op->admin == NULL) {
+        operator_free(op);
+        return NULL;
+    }
+    return op;
+}
+
+void operator_start(struct operator *op)
+{
+    if (op->installation != NULL)
+        ask_version(op);
+    else
+        ask_installation(op);
+}
+
+void operator_free(struct operator *op)
+{
+    if (op == NULL)
+        return;
+    if (op->admin != NULL)
+        http_server_free(op->admin);
+    if (op->start_call != NULL)
+        kube_cancel(op->start_call);
+    loop_timer_free(op->retry);
+    operator__sources_fini(op);
+    exec_free(op->exec);
+    loop_queue_free(op->queue);
+    operator__accounts_fini(op);
+    operator__registries_fini(op);
+    ps_map_fini(&op->registries);
+    ps_arena_fini(&op->arena);
+    ps_free(op->namespace);
+    ps_free(op->installation);
+    ps_free(op->version);
+    ps_free(op);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store: the objects of one kind as last seen, by name and by an index. Never goes back in time. */
+#include "operator/internal.h"
+
+#include <string.h>
+
+#define KEY_MAX ((size_t)1024)
+#define TEXT_MAX CODEC_JSON_MAX
+
+void operator__store_init(struct operator__store *store, struct operator *op, enum model_kind kind)
+{
+    *store = (struct operator__store){.op = op, .kind = kind};
+    ps_map_init(&store->entries);
+    ps_map_init(&store->by_index);
+}
+
+static void free_entry(struct operator__entry *entry)
+{
+    ps_free(entry->object);
+    ps_free(entry->text);
+    ps_free(entry);
+}
+
+void operator__store_fini(struct operator__store *store)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&store->entries, &at, &key, &value))
+        free_entry(value);
+    at = 0;
+    while (ps_map_next(&store->by_index, &at, &key, &value)) {
+        ps_free(((struct operator__list *)value)->items);
+        ps_free(value);
+    }
+    ps_map_fini(&store->entries);
+    ps_map_fini(&store->by_index);
+    ps_free(store->progress);
+    ps_free(store->trouble);
+}
+
+static const char *entry_key(struct ps_buf *key, const char *namespace, const char *name)
+{
+    ps_buf_printf(key, "%s/%s", namespace ? namespace : "", name);
+    return ps_buf_text(key);
+}
+
+const struct operator__entry *operator__store_get(const struct operator__store *store, const char *namespace, const char *name)
+{
+    PS_AUTO_BUF(key, KEY_MAX);
+
+    return ps_map_get(&store->entries, entry_key(&key, namespace, name));
+}
+
+/* ---- index ------------------------------------------------------------------------------------- */
+
+const struct operator__list *operator__store_list(const struct operator__store *store, const char *index_key)
+{
+    return ps_map_get(&store->by_index, index_key);
+}
+
+static void index_add(struct operator__store *store, const struct model_object *object)
+{
+    PS_AUTO_BUF(buf, KEY_MAX);
+    const char *key = store->index ? store->index(object, &buf) : NULL;
+
+    if (key == NULL)
+        return;
+    struct operator__list *list = ps_map_get(&store->by_index, key);
+
+    if (list == NULL) {
+        list = ps_xcalloc(1, sizeof(*list));
+        (void)ps_map_put(&store->by_index, key, list);
+    }
+    if (list->count == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 4;
+        list->items = ps_xrealloc(list->items, list->cap * sizeof(const struct model_object *));
+    }
+    list->items[list->count++] = object;
+}
+
+static void index_remove(struct operator__store *store, const struct model_object *object)
+{
+    PS_AUTO_BUF(buf, KEY_MAX);
+    const char *key = store->index ? store->index(object, &buf) : NULL;
+    struct operator__list *list = key ? ps_map_get(&store->by_index, key) : NULL;
+
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        if (list->items[i] == object) {
+            list->items[i] = list->items[--list->count];
+            break;
+        }
+    if (list != NULL && list->count == 0) {
+        (void)ps_map_remove(&store->by_index, key);
+        ps_free(list->items);
+        ps_free(list);
+    }
+}
+
+/* ---- versions ------------------------------------------------------------------------------------ */
+
+/* Is a newer than b? Versions that are no numbers cannot be compared: then what comes later is newer. */
+static bool is_newer(const char *a, const char *b)
+{
+    int order;
+
+    return b == NULL || !kube_rv_compare(a, b, &order) || order > 0;
+}
+
+static bool known_older(const char *a, const char *b)
+{
+    int order;
+
+    return b != NULL && kube_rv_compare(a, b, &order) && order <= 0;
+}
+
+/* ---- changes --------------------------------------------------------------------------------------- */
+
+/* The text without what nobody reads: half of it is bookkeeping of the API server. */
+static char *whole_text(const struct json_t *object, uint64_t *essence)
+{
+    struct json_t *copy PS_AUTO_JS = js_copy(object);
+    struct json_t *metadata = js_get(copy, "metadata");
+    PS_AUTO_BUF(text, TEXT_MAX);
+    PS_AUTO_BUF(essential, TEXT_MAX);
+
+    js_remove(metadata, "managedFields");
+    js_remove(js_get(metadata, "annotations"), "kubectl.kubernetes.io/last-applied-configuration");
+    js_print(&text, copy);
+    js_remove(copy, "status");
+    js_remove(metadata, "resourceVersion");
+    js_print(&essential, copy);
+    *essence = ps_hash(ps_buf_text(&essential), essential.n);
+    return ps_buf_take(&text);
+}
+
+static void replace(struct operator__store *store, const char *key, struct operator__entry *entry, struct operator__entry *old)
+{
+    const bool essential = old == NULL || !store->whole || old->essence != entry->essence;
+
+    if (old != NULL)
+        index_remove(store, old->object);
+    index_add(store, entry->object);
+    (void)ps_map_put(&store->entries, key, entry);
+    if (store->changed != NULL)
+        store->changed(store->op, old ? old->object : NULL, entry->object, essential);
+    if (old != NULL)
+        free_entry(old);
+}
+
+static void drop(struct operator__store *store, const char *key, struct operator__entry *old)
+{
+    (void)ps_map_remove(&store->entries, key);
+    index_remove(store, old->object);
+    if (store->changed != NULL)
+        store->changed(store->op, old->object, NULL, true);
+    free_entry(old);
+}
+
+void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write)
+{
+    struct model_object *seen = model_object_new(store->kind, object);
+    PS_AUTO_BUF(buf, KEY_MAX);
+
+    if (seen == NULL) {
+        ps_log(PS_LOG_ERROR, "object_without_identity", "kind", model_kind_name(store->kind), NULL);
+        return;
+    }
+    const char *key = entry_key(&buf, seen->namespace, seen->name);
+    struct operator__entry *old = ps_map_get(&store->entries, key);
+    const bool stale = (old != NULL && known_older(seen->rv, old->object->rv)) ||
+                       (old == NULL && own_write && known_older(seen->rv, store->progress));
+
+    if (stale) {
+        if (old != NULL)
+            old->seen = store->list_number;
+        ps_free(seen);
+        return;
+    }
+    if (old != NULL && !ps_streq(old->object->uid, seen->uid)) { /* deleted and made anew: two changes */
+        drop(store, key, old);
+        old = NULL;
+    }
+    struct operator__entry *entry = ps_xcalloc(1, sizeof(*entry));
+
+    entry->object = seen;
+    entry->seen = store->list_number;
+    if (store->whole)
+        entry->text = whole_text(object, &entry->essence);
+    replace(store, key, entry, old);
+}
+
+void operator__store_remove(struct operator__store *store, const struct json_t *object)
+{
+    const char *name = js_path_str(object, "metadata.name"), *rv = js_path_str(object, "metadata.resourceVersion");
+    const char *uid = js_path_str(object, "metadata.uid");
+    PS_AUTO_BUF(buf, KEY_MAX);
+
+    if (name == NULL)
+        return;
+    const char *key = entry_key(&buf, js_path_str(object, "metadata.namespace"), name);
+    struct operator__entry *old = ps_map_get(&store->entries, key);
+
+    if (old == NULL || (uid != NULL && !ps_streq(uid, old->object->uid)))
+        return;
+    if (rv != NULL && is_newer(old->object->rv, rv) && known_older(rv, old->object->rv))
+        return;
+    drop(store, key, old);
+}
+
+void operator__store_absent(struct operator__store *store, const char *namespace, const char *name)
+{
+    PS_AUTO_BUF(buf, KEY_MAX);
+    const char *key = entry_key(&buf, namespace, name);
+    struct operator__entry *old = ps_map_get(&store->entries, key);
+
+    if (old != NULL)
+        drop(store, key, old);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------- */
+
+void operator__store_list_begin(struct operator__store *store)
+{
+    store->list_number++;
+}
+
+/* What the whole list did not have is gone, unless it is newer than the list: our own write. */
+void operator__store_list_end(struct operator__store *store, const char *rv)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&store->entries, &at, &key, &value)) {
+        struct operator__entry *entry = value;
+        char *own_key PS_AUTO_FREE = ps_xstrdup(key);
+
+        if (entry->seen != store->list_number && !(is_newer(entry->object->rv, rv) && !known_older(entry->object->rv, rv)))
+            drop(store, own_key, entry);
+    }
+    operator__store_progress(store, rv);
+    store->synced = true;
+}
+
+void operator__store_progress(struct operator__store *store, const char *rv)
+{
+    ps_free(store->progress);
+    store->progress = ps_xstrdup(rv);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pass of a stream, second half: what is there against what shall be there. */
+#include "plan/internal.h"
+
+#include <string.h>
+
+#define CONFLICT_RECHECK_MS (30 * 1000) /* foreign objects are not watched */
+#define STAGE_CHILDREN 1                /* with the first revision; later revisions come alone */
+#define STAGE_REMOVE 2
+
+/* ---- revisions' bodies, on demand ------------------------------------------------------------------ */
+
+/* Fills in the bodies of the objects in force; false while they have to be fetched. */
+static bool need_bodies(struct plan__pass *pass)
+{
+    struct plan__objects loaded;
+    struct ps_err err;
+
+    if (pass->objects.count == 0 || pass->objects.items[0].body != NULL)
+        return true;
+    const struct plan_fact *fact =
+        plan__ask(pass->plan, pass->s, MODEL_REVISION, pass->current->namespace, pass->current->name);
+
+    if (fact == NULL || fact->seen != PLAN_PRESENT ||
+        plan__revision_read(pass->arena, fact->object, &loaded, NULL, &err) != 0)
+        return false;
+    plan__objects_fini(&pass->objects);
+    pass->objects = loaded;
+    return true;
+}
+
+/* The body of an object as revision `number` had it; NULL when nobody knows it any more. *wait is set while the
+ * revision has to be fetched. New reference. */
+static struct json_t *body_in(struct plan__pass *pass, const struct plan__object *o, int64_t number, bool *wait)
+{
+    const char *name = plan__revision_name(pass->arena, &pass->stream, number);
+    struct plan__objects old;
+    struct ps_err err;
+
+    if (plan__own_child(pass, MODEL_REVISION, pass->stream.namespace, name) == NULL)
+        return NULL;
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION, pass->stream.namespace, name);
+
+    *wait = fact == NULL;
+    if (fact == NULL || fact->seen != PLAN_PRESENT || plan__revision_read(pass->arena, fact->object, &old, NULL, &err) != 0)
+        return NULL;
+    const struct plan__object *before = plan__objects_find(&old, o->kind, o->namespace, o->name);
+    struct json_t *body = before ? js_copy(before->body) : NULL;
+
+    plan__objects_fini(&old);
+    return body;
+}
+
+/* ---- create ------------------------------------------------------------------------------------------ */
+
+static struct plan__place place_of(const struct plan__pass *pass, const struct plan__object *o)
+{
+    return (struct plan__place){.namespace = o->namespace, .installation = pass->s->installation, .stream = &pass->stream};
+}
+
+static const char *component(enum model_kind kind)
+{
+    return kind == MODEL_DEPLOYMENT ? "app" : "service";
+}
+
+static void note_suspended(struct json_t *body, int64_t replicas, bool suspended)
+{
+    struct json_t *annotations = js_child(js_child(body, "metadata"), "annotations");
+    PS_AUTO_BUF(text, 32);
+
+    if (suspended)
+        ps_buf_printf(&text, "%lld", (long long)replicas);
+    js_set(annotations, MODEL_ANNOTATION_SUSPENDED, suspended ? js_string(ps_buf_text(&text)) : js_null());
+}
+
+static void create_child(struct plan__pass *pass, const struct plan__object *o)
+{
+    struct json_t *body = js_copy(o->body);
+    const struct plan__place place = place_of(pass, o);
+
+    plan__own_labels(js_child(body, "metadata"), &place, o->app, o->changed_in, component(o->kind));
+    if (o->kind == MODEL_DEPLOYMENT && pass->stream.suspend) {
+        note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
+        js_set_int(js_child(body, "spec"), "replicas", 0);
+    }
+    plan__op(pass->plan, STAGE_CHILDREN, PLAN_CREATE, o->kind, o->namespace, o->name, NULL, body);
+    pass->busy = true;
+}
+
+static const char *holder_text(struct plan__pass *pass, const struct json_t *holder)
+{
+    const char *owner = js_str(js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER));
+    const char *manager = js_str(js_get(js_path(holder, "metadata.labels"), "app.kubernetes.io/managed-by"));
+
+    if (owner != NULL)
+        return ps_arena_printf(pass->arena, "%s", owner);
+    return manager ? ps_arena_printf(pass->arena, "%s", manager) : "someone else (it carries no owner of ours)";
+}
+
+/* The name is taken, as a live read has shown. */
+static void found_holder(struct plan__pass *pass, const struct plan__object *o, const struct json_t *holder)
+{
+    const char *uid = js_str(js_get(js_path(holder, "metadata.labels"), MODEL_LABEL_OWNER_UID));
+
+    if (ps_streq(uid, pass->stream.uid)) { /* ours: its watch event is on the way */
+        plan__wake(pass->plan, 1000);
+        return;
+    }
+    pass->conflict = ps_arena_printf(pass->arena,
+                                     "%s %s/%s belongs to %s; Penstock does not touch it. Remove or rename it, or choose another "
+                                     "spec.streamName", model_kind_name(o->kind), o->namespace, o->name,
+                                     holder_text(pass, holder));
+    plan__wake(pass->plan, CONFLICT_RECHECK_MS);
+}
+
+static void missing_child(struct plan__pass *pass, const struct plan__object *o)
+{
+    const struct plan_fact *fact = plan__fact(pass->s, o->kind, o->namespace, o->name);
+
+    if (fact != NULL && fact->seen == PLAN_PRESENT)
+        found_holder(pass, o, fact->object);
+    else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL))
+        create_child(pass, o);
+}
+
+/* ---- update ------------------------------------------------------------------------------------------ */
+
+static struct json_t *patch_head(const struct model_object *child)
+{
+    struct json_t *body = js_object();
+
+    js_set_str(js_child(body, "metadata"), "resourceVersion", child->rv);
+    return body;
+}
+
+/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec. */
+static void lay_over(struct json_t *onto, const struct json_t *from)
+{
+    void *at = NULL;
+    const char *key;
+    struct json_t *value;
+
+    while (js_next(from, &at, &key, &value)) {
+        void *inner = NULL;
+        const char *name;
+        struct json_t *member;
+
+        if (js_type(value) != JS_OBJECT) {
+            js_set(onto, key, js_copy(value));
+            continue;
+        }
+        while (js_next(value, &inner, &name, &member))
+            js_set(js_child(onto, key), name, js_copy(member));
+    }
+}
+
+static int64_t number_of(const char *text, int64_t otherwise)
+{
+    int64_t value;
+
+    return text != NULL && ps_str_to_i64(ps_str(text), &value) ? value : otherwise;
+}
+
+/* What a suspended Deployment goes back to: the count that is asked for, else what it had. */
+static int64_t resumed_replicas(const struct plan__object *o, const struct model_object *child)
+{
+    return js_path_int(o->body, "spec.replicas", number_of(child->replicas_before_suspend, 1));
+}
+
+/* While suspended a patch must not start instances: a new count is noted for later. */
+static void patch_replicas(const struct plan__pass *pass, const struct plan__object *o, const struct model_object *child,
+                           struct json_t *patch)
+{
+    const bool noted = child->replicas_before_suspend != NULL;
+
+    if (o->kind != MODEL_DEPLOYMENT)
+        return;
+    if (pass->stream.suspend) {
+        note_suspended(patch, js_path_int(o->body, "spec.replicas", noted ? number_of(child->replicas_before_suspend, 1) : child->replicas), true);
+        js_set_int(js_child(patch, "spec"), "replicas", 0);
+    } else if (noted) {
+        note_suspended(patch, 0, false);
+        js_set_int(js_child(patch, "spec"), "replicas", resumed_replicas(o, child));
+    }
+}
+
+static void changed_child(struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+{
+    bool wait = false;
+    struct json_t *before PS_AUTO_JS = body_in(pass, o, child->revision, &wait);
+    struct json_t *empty PS_AUTO_JS = js_object();
+    PS_AUTO_BUF(number, 32);
+
+    if (wait)
+        return;
+    /* When nobody knows what it was, everything that we manage is written again. */
+    struct json_t *diff PS_AUTO_JS = codec_strategic_diff(before ? before : empty, o->body);
+    struct json_t *patch = patch_head(child);
+
+    lay_over(patch, diff);
+    js_remove(patch, "apiVersion");
+    js_remove(patch, "kind");
+    js_remove(js_child(patch, "metadata"), "name");
+    js_remove(js_child(patch, "metadata"), "namespace");
+    ps_buf_printf(&number, "%lld", (long long)o->changed_in);
+    js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION, ps_buf_text(&number));
+    patch_replicas(pass, o, child, patch);
+    plan__op(pass->plan, STAGE_CHILDREN, PLAN_PATCH_STRATEGIC, o->kind, o->namespace, o->name, NULL, patch);
+    pass->busy = true;
+}
+
+static bool suspend_differs(const struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+{
+    const bool noted = child->replicas_before_suspend != NULL;
+
+    return o->kind == MODEL_DEPLOYMENT && (pass->stream.suspend ? !noted || child->replicas != 0 : noted);
+}
+
+static void suspend_child(struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+{
+    struct json_t *patch = patch_head(child);
+
+    patch_replicas(pass, o, child, patch);
+    plan__op(pass->plan, STAGE_CHILDREN, PLAN_PATCH_STRATEGIC, o->kind, o->namespace, o->name, NULL, patch);
+    pass->busy = true;
+    pass->plan->summary = pass->stream.suspend ? "suspend" : "resume";
+}
+
+/* True when something has to be done for which the object's body must be known. */
+static bool differs(const struct plan__pass *pass, const struct plan__object *o)
+{
+    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+
+    if (child == NULL)
+        return true;
+    return !child->deleting && (child->revision != o->changed_in || suspend_differs(pass, o, child));
+}
+
+static void one_child(struct plan__pass *pass, const struct plan__object *o)
+{
+    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+
+    if (child == NULL)
+        missing_child(pass, o);
+    else if (child->revision != o->changed_in)
+        changed_child(pass, o, child);
+    else
+        suspend_child(pass, o, child);
+}
+
+/* ---- remove ------------------------------------------------------------------------------------------- */
+
+/* An app that has moved keeps its old workload until the new one is ready. */
+static bool is_replaced(const struct plan__pass *pass, const struct model_object *old)
+{
+    for (size_t i = 0; i < pass->objects.count; i++) {
+        const struct plan__object *o = &pass->objects.items[i];
+
+        if (o->kind != MODEL_DEPLOYMENT || !ps_streq(o->app, old->app))
+            continue;
+        const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+
+        return child != NULL && (child->replicas == 0 || child->ready >= child->replicas);
+    }
+    return true; /* its app is gone from the definition */
+}
+
+static void remove_rest(struct plan__pass *pass)
+{
+    for (size_t i = 0; i < pass->own_count && !pass->busy; i++) {
+        const struct model_object *o = pass->own[i];
+
+        if (o->kind == MODEL_REVISION || o->deleting ||
+            plan__objects_find(&pass->objects, o->kind, o->namespace, o->name) != NULL || !is_replaced(pass, o))
+            continue;
+        plan__op(pass->plan, STAGE_REMOVE, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+    }
+}
+
+static bool is_used(const struct plan__pass *pass, int64_t revision)
+{
+    for (size_t i = 0; i < pass->own_count; i++)
+        if (pass->own[i]->kind != MODEL_REVISION && pass->own[i]->revision == revision)
+            return true;
+    return false;
+}
+
+/* `own` has the newest revisions first. A revision that a child still stands at is needed for its next patch. */
+static void prune_history(struct plan__pass *pass)
+{
+    int64_t kept = 0;
+
+    for (size_t i = 0; i < pass->own_count && !pass->busy; i++) {
+        const struct model_object *o = pass->own[i];
+
+        if (o->kind != MODEL_REVISION || o == pass->current || o->deleting)
+            continue;
+        if (kept++ < pass->stream.history_limit || is_used(pass, o->revision))
+            continue;
+        plan__op(pass->plan, STAGE_REMOVE, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+    }
+}
+
+void plan__stream_children(struct plan__pass *pass)
+{
+    const bool first = pass->current == NULL;
+    bool work = false;
+
+    if (pass->revision == 0 || (pass->busy && !first))
+        return; /* nothing is in force, or a newer revision comes first */
+    for (size_t i = 0; i < pass->objects.count; i++)
+        work |= differs(pass, &pass->objects.items[i]);
+    if (work && !need_bodies(pass))
+        return;
+    for (size_t i = 0; i < pass->objects.count; i++)
+        if (differs(pass, &pass->objects.items[i]))
+            one_child(pass, &pass->objects.items[i]);
+    if (pass->busy && ps_streq(pass->plan->summary, "nothing to do"))
+        pass->plan->summary = first ? "deploy" : "bring children to their revision";
+    remove_rest(pass);
+    prune_history(pass);
+}
+
+/* ---- the end of a stream -------------------------------------------------------------------------------- */
+
+static void remove_finalizer(struct plan__pass *pass)
+{
+    const struct json_t *old = js_path(pass->stream.object, "metadata.finalizers");
+    struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *list = js_array();
+
+    for (size_t i = 0; i < js_len(old); i++)
+        if (!ps_streq(js_str(js_at(old, i)), MODEL_FINALIZER))
+            js_push(list, js_copy(js_at(old, i)));
+    js_set_str(metadata, "resourceVersion", pass->stream.rv);
+    js_set(metadata, "finalizers", list);
+    plan__op(pass->plan, 0, PLAN_PATCH, MODEL_STREAM, pass->stream.namespace, pass->stream.name, NULL, body);
+    pass->plan->summary = "nothing of it is left: release the finalizer";
+}
+
+void plan__stream_cleanup(struct plan__pass *pass)
+{
+    size_t left = 0;
+
+    pass->plan->summary = "going away";
+    if (!pass->stream.has_finalizer)
+        return;
+    for (size_t i = 0; i < pass->own_count; i++) {
+        const struct model_object *o = pass->own[i];
+
+        if (ps_streq(o->namespace, pass->stream.namespace))
+            continue; /* collected with the CR */
+        left++;
+        if (!o->deleting)
+            plan__op(pass->plan, 0, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+    }
+    if (left == 0)
+        remove_finalizer(pass);
+    else
+        pass->plan->summary = "remove its objects";
+}

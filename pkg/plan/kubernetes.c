@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The objects of a stream app on Kubernetes: names, labels, Deployment and Service as SCDF makes them. */
+#include "plan/internal.h"
+
+#include <string.h>
+
+#define PART_OF "spring-cloud-dataflow"
+#define MANAGER "penstock"
+
+struct render {
+    struct ps_arena *arena;
+    const struct plan__place *place;
+    const struct plan__app *app;
+    const char *id;      /* <stream>-<app>-v<N>: Deployment, container and two labels */
+    const char *service; /* <stream>-<app> */
+};
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static int check_name(const char *name, const char *label, const char **reason, struct ps_err *err)
+{
+    const size_t n = strlen(name);
+
+    if (n > MODEL_LABEL_MAX) {
+        *reason = "NameTooLong";
+        return ps_fail(err, PS_EINVAL,
+                       "app %s: the name %s has %zu characters, Kubernetes allows %d; shorten spec.streamName or the app's label",
+                       label, name, n, MODEL_LABEL_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char c = name[i];
+        const bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+        if (!alnum && !(c == '-' && i > 0 && i + 1 < n)) {
+            *reason = "NameInvalid";
+            return ps_fail(err, PS_EINVAL,
+                           "app %s: %s is no name that Kubernetes accepts (a-z, 0-9 and '-'); give the app a label: \"%s: …\"",
+                           label, name, "my-label");
+        }
+    }
+    return 0;
+}
+
+/* The workload of the app that is there already, so that it keeps its name. */
+static const char *kept_name(const struct plan__place *place, const char *label)
+{
+    for (size_t i = 0; place->current != NULL && i < place->current->count; i++) {
+        const struct plan__object *o = &place->current->items[i];
+
+        if (o->kind == MODEL_DEPLOYMENT && ps_streq(o->app, label) && ps_streq(o->namespace, place->namespace))
+            return o->name;
+    }
+    for (size_t i = 0; i < place->child_count; i++) {
+        const struct model_object *c = place->children[i];
+
+        if (c->kind == MODEL_DEPLOYMENT && !c->deleting && ps_streq(c->app, label) &&
+            ps_streq(c->namespace, place->namespace))
+            return c->name;
+    }
+    return NULL;
+}
+
+static int name_app(struct render *r, const char **reason, struct ps_err *err)
+{
+    const char *stream = model_lower(r->arena, r->place->stream->stream_name);
+    const char *label = model_lower(r->arena, r->app->label);
+    const char *kept = kept_name(r->place, r->app->label);
+
+    r->service = ps_arena_printf(r->arena, "%s-%s", stream, label);
+    r->id = kept ? ps_arena_dup(r->arena, kept)
+                 : ps_arena_printf(r->arena, "%s-v%lld", r->service, (long long)r->place->number);
+    const int rc = check_name(r->service, r->app->label, reason, err);
+
+    return rc != 0 ? rc : check_name(r->id, r->app->label, reason, err);
+}
+
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+static struct json_t *id_labels(const struct render *r)
+{
+    struct json_t *labels = js_object();
+
+    js_set_str(labels, "spring-app-id", r->id);
+    js_set_str(labels, "spring-deployment-id", r->id);
+    js_set_str(labels, "spring-group-id", r->place->stream->stream_name);
+    js_set_str(labels, "spring-application-name", r->app->label);
+    return labels;
+}
+
+static struct json_t *object_labels(const struct render *r)
+{
+    struct json_t *labels = id_labels(r);
+
+    js_set_str(labels, "role", "spring-app");
+    return labels;
+}
+
+void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app, int64_t revision,
+                      const char *component)
+{
+    struct json_t *labels = js_child(metadata, "labels");
+    char number[24];
+    PS_AUTO_BUF(owner, 512);
+
+    ps_buf_printf(&owner, "%s/%s/%s", model_kind_name(MODEL_STREAM), place->stream->namespace, place->stream->name);
+    js_set_str(js_child(metadata, "annotations"), MODEL_ANNOTATION_OWNER, ps_buf_text(&owner));
+    ps_buf_clear(&owner);
+    ps_buf_printf(&owner, "%lld", (long long)revision);
+    memcpy(number, owner.p, owner.n + 1);
+    js_set_str(labels, "app.kubernetes.io/name", app);
+    js_set_str(labels, "app.kubernetes.io/component", component);
+    js_set_str(labels, "app.kubernetes.io/part-of", PART_OF);
+    js_set_str(labels, "app.kubernetes.io/managed-by", MANAGER);
+    js_set_str(labels, MODEL_LABEL_INSTALLATION, place->installation);
+    js_set_str(labels, MODEL_LABEL_OWNER_UID, place->stream->uid);
+    js_set_str(labels, MODEL_LABEL_APP, app);
+    js_set_str(labels, MODEL_LABEL_REVISION, number);
+    if (!ps_streq(place->namespace, place->stream->namespace))
+        return;
+    /* Beside its CR a child is collected with it; an owner in another namespace would be taken for gone. */
+    struct json_t *references = js_array(), *reference = js_object();
+
+    js_set_str(reference, "apiVersion", MODEL_API_VERSION);
+    js_set_str(reference, "kind", model_kind_name(MODEL_STREAM));
+    js_set_str(reference, "name", place->stream->name);
+    js_set_str(reference, "uid", place->stream->uid);
+    js_set_bool(reference, "controller", true);
+    js_push(references, reference);
+    js_set(metadata, "ownerReferences", references);
+}
+
+/* ---- container ------------------------------------------------------------------------------- */
+
+/* The keys' order is the sorted one: SCDF's was a hash map's, which nobody can rely on. */
+static struct json_t *arguments(const struct render *r)
+{
+    const struct model_properties *list = &r->app->properties;
+    struct json_t *args = js_array();
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *value = list->items[i].value;
+
+        if (ps_str_trim(ps_str(value)).n == 0)
+            continue; /* SCDF's container factory leaves blank values out */
+        if (strcmp(value, "\\\"\\\"") == 0)
+            value = "\"\""; /* the definition's --empty='' */
+        js_push(args, js_string(ps_arena_printf(r->arena, "--%s=%s", list->items[i].key, value)));
+    }
+    return args;
+}
+
+static bool is_ours(const char *name)
+{
+    return strcmp(name, "SPRING_CLOUD_APPLICATION_GUID") == 0 || strcmp(name, "SPRING_CLOUD_APPLICATION_GROUP") == 0;
+}
+
+static struct json_t *variable(const char *name, const char *value)
+{
+    struct json_t *json = js_object();
+
+    js_set_str(json, "name", name);
+    js_set_str(json, "value", value);
+    return json;
+}
+
+static struct json_t *environment(const struct render *r)
+{
+    const struct model_properties *list = &r->app->settings.env;
+    struct json_t *env = js_array(), *guid = js_object(), *field = js_object();
+
+    for (size_t i = 0; i < list->count; i++)
+        if (!is_ours(list->items[i].key))
+            js_push(env, variable(list->items[i].key, list->items[i].value));
+    js_set_str(field, "apiVersion", "v1");
+    js_set_str(field, "fieldPath", "metadata.uid");
+    js_set_str(guid, "name", "SPRING_CLOUD_APPLICATION_GUID");
+    js_set(js_child(guid, "valueFrom"), "fieldRef", field);
+    js_push(env, guid);
+    js_push(env, variable("SPRING_CLOUD_APPLICATION_GROUP", r->place->stream->stream_name));
+    return env;
+}
+
+static struct json_t *probe(const struct plan__probe *p, int64_t app_port)
+{
+    struct json_t *json = js_object(), *get = js_child(json, "httpGet");
+
+    js_set_str(get, "path", p->path);
+    js_set_int(get, "port", p->port >= 0 ? p->port : app_port);
+    js_set_str(get, "scheme", p->scheme);
+    js_set_int(json, "initialDelaySeconds", p->delay);
+    js_set_int(json, "periodSeconds", p->period);
+    js_set_int(json, "timeoutSeconds", p->timeout);
+    js_set_int(json, "failureThreshold", p->failure);
+    js_set_int(json, "successThreshold", p->success);
+    return json;
+}
+
+static void add_port(struct json_t *ports, int64_t port)
+{
+    for (size_t i = 0; i < js_len(ports); i++)
+        if (js_path_int(js_at(ports, i), "containerPort", 0) == port)
+            return;
+    struct json_t *json = js_object();
+
+    js_set_int(json, "containerPort", port);
+    js_set_str(json, "protocol", "TCP");
+    js_push(ports, json);
+}
+
+static struct json_t *container_ports(const struct render *r)
+{
+    struct json_t *ports = js_array();
+
+    add_port(ports, r->app->port);
+    for (size_t i = 0; i < PLAN__PROBES; i++)
+        if (r->app->settings.probes[i].port >= 0)
+            add_port(ports, r->app->settings.probes[i].port);
+    return ports;
+}
+
+static void add_resource(struct json_t *resources, const char *what, const char *key, const char *value)
+{
+    if (value != NULL)
+        js_set_str(js_child(resources, what), key, value);
+}
+
+static struct json_t *container(const struct render *r)
+{
+    const struct plan__settings *settings = &r->app->settings;
+    struct json_t *json = js_object(), *resources = js_child(json, "resources");
+
+    js_set_str(json, "name", r->id);
+    js_set_str(json, "image", r->app->image);
+    js_set_str(json, "imagePullPolicy", settings->pull_policy);
+    js_set(json, "args", arguments(r));
+    js_set(json, "env", environment(r));
+    js_set(json, "ports", container_ports(r));
+    add_resource(resources, "limits", "cpu", settings->limits_cpu);
+    add_resource(resources, "limits", "memory", settings->limits_memory);
+    add_resource(resources, "requests", "cpu", settings->requests_cpu);
+    add_resource(resources, "requests", "memory", settings->requests_memory);
+    js_set(json, "livenessProbe", probe(&settings->probes[PLAN__LIVENESS], r->app->port));
+    js_set(json, "readinessProbe", probe(&settings->probes[PLAN__READINESS], r->app->port));
+    js_set(json, "startupProbe", probe(&settings->probes[PLAN__STARTUP], r->app->port));
+    return json;
+}
+
+/* ---- objects ----------------------------------------------------------------------------------- */
+
+static struct json_t *object_head(const struct render *r, enum model_kind kind, const char *name)
+{
+    const struct model_kind_info *info = model_kind_info(kind);
+    struct json_t *json = js_object(), *metadata = js_child(json, "metadata");
+
+    js_set_str(json, "apiVersion", *info->group ? ps_arena_printf(r->arena, "%s/%s", info->group, info->version) : info->version);
+    js_set_str(json, "kind", info->kind);
+    js_set_str(metadata, "name", name);
+    js_set_str(metadata, "namespace", r->place->namespace);
+    js_set(metadata, "labels", object_labels(r));
+    return json;
+}
+
+static struct json_t *deployment(const struct render *r)
+{
+    struct json_t *json = object_head(r, MODEL_DEPLOYMENT, r->id), *spec = js_child(json, "spec");
+    struct json_t *template = js_child(spec, "template"), *containers = js_array();
+
+    if (r->app->settings.count >= 0)
+        js_set_int(spec, "replicas", r->app->settings.count);
+    js_set(js_child(spec, "selector"), "matchLabels", id_labels(r));
+    js_set(js_child(template, "metadata"), "labels", object_labels(r));
+    js_push(containers, container(r));
+    js_set(js_child(template, "spec"), "containers", containers);
+    js_set_str(js_child(template, "spec"), "restartPolicy", "Always");
+    return json;
+}
+
+static struct json_t *service(const struct render *r)
+{
+    struct json_t *json = object_head(r, MODEL_SERVICE, r->service), *spec = js_child(json, "spec");
+    struct json_t *ports = js_array(), *port = js_object(), *selector = js_child(spec, "selector");
+
+    js_set_str(port, "name", ps_arena_printf(r->arena, "port-%lld", (long long)r->app->port));
+    js_set_int(port, "port", r->app->port);
+    js_push(ports, port);
+    js_set(spec, "ports", ports);
+    js_set_str(selector, "spring-application-name", r->app->label);
+    js_set_str(selector, "spring-group-id", r->place->stream->stream_name);
+    return json;
+}
+
+static void add_object(struct plan__objects *out, const struct render *r, enum model_kind kind, const char *name,
+                       struct json_t *body)
+{
+    out->items[out->count++] = (struct plan__object){
+        .kind = kind, .namespace = r->place->namespace, .name = name, .app = r->app->label,
+        .changed_in = r->place->number, .body = body};
+}
+
+static void hash_objects(struct plan__objects *out)
+{
+    PS_AUTO_BUF(text, CODEC_JSON_MAX);
+
+    for (size_t i = 0; i < out->count; i++) {
+        js_print(&text, out->items[i].body);
+        ps_buf_char(&text, '\n');
+    }
+    codec_sha256_hex(ps_buf_get(&text), out->hash);
+}
+
+int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted, const struct plan__place *place,
+                 struct plan__objects *out, const char **reason, struct ps_err *err)
+{
+    *out = (struct plan__objects){0};
+    out->items = ps_arena_array(arena, wanted->count * 2, sizeof(*out->items));
+    for (size_t i = wanted->count; i-- > 0;) { /* the sink first, as SCDF deploys */
+        struct render r = {.arena = arena, .place = place, .app = &wanted->apps[i]};
+        const int rc = name_app(&r, reason, err);
+
+        if (rc != 0) {
+            plan__objects_fini(out);
+            return rc;
+        }
+        add_object(out, &r, MODEL_SERVICE, r.service, service(&r));
+        add_object(out, &r, MODEL_DEPLOYMENT, r.id, deployment(&r));
+    }
+    hash_objects(out);
+    return 0;
+}
+
+void plan__objects_fini(struct plan__objects *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        js_unref(set->items[i].body);
+    set->count = 0;
+}
+
+const struct plan__object *plan__objects_find(const struct plan__objects *set, enum model_kind kind,
+                                              const char *namespace, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].kind == kind && ps_streq(set->items[i].namespace, namespace) &&
+            ps_streq(set->items[i].name, name))
+            return &set->items[i];
+    return NULL;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan under construction, and as JSON. */
+#include "plan/internal.h"
+
+struct plan *plan__new(void)
+{
+    struct plan *plan = ps_xcalloc(1, sizeof(*plan));
+
+    ps_arena_init(&plan->arena);
+    plan->wake_ms = -1;
+    plan->summary = "nothing to do";
+    return plan;
+}
+
+struct plan *plan_nothing(void)
+{
+    return plan__new();
+}
+
+void plan_free(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->op_count; i++)
+        js_unref(plan->ops[i].body);
+    ps_free(plan->ops);
+    js_unref(plan->status);
+    ps_arena_fini(&plan->arena);
+    ps_free(plan);
+}
+
+void plan__op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind, const char *namespace,
+              const char *name, const char *uid, struct json_t *body)
+{
+    ps_assert(plan->op_count < PLAN_OPS_MAX);
+    ps_assert((verb == PLAN_DELETE) == (uid != NULL));
+    plan->ops = ps_xrealloc(plan->ops, (plan->op_count + 1) * sizeof(*plan->ops));
+    plan->ops[plan->op_count++] = (struct plan_op){
+        .verb = verb,
+        .kind = kind,
+        .namespace = ps_arena_dup(&plan->arena, namespace),
+        .name = ps_arena_dup(&plan->arena, name),
+        .uid = ps_arena_dup(&plan->arena, uid),
+        .body = body,
+        .stage = stage,
+    };
+}
+
+void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name)
+{
+    for (size_t i = 0; i < plan->need_count; i++)
+        if (plan->needs[i].kind == kind && ps_streq(plan->needs[i].namespace, namespace) &&
+            ps_streq(plan->needs[i].name, name))
+            return;
+    if (plan->need_count == PLAN_NEEDS_MAX) /* the rest is asked for by the next pass */
+        return;
+    plan->needs[plan->need_count++] = (struct plan_need){
+        kind, ps_arena_dup(&plan->arena, namespace), ps_arena_dup(&plan->arena, name)};
+}
+
+const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind, const char *namespace,
+                                   const char *name)
+{
+    for (size_t i = 0; i < s->fact_count; i++)
+        if (s->facts[i].kind == kind && ps_streq(s->facts[i].namespace, namespace) &&
+            ps_streq(s->facts[i].name, name))
+            return s->facts[i].seen == PLAN_UNKNOWN ? NULL : &s->facts[i];
+    return NULL;
+}
+
+const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s, enum model_kind kind,
+                                  const char *namespace, const char *name)
+{
+    const struct plan_fact *fact = plan__fact(s, kind, namespace, name);
+
+    if (fact == NULL)
+        plan__need(plan, kind, namespace, name);
+    return fact;
+}
+
+void plan__event(struct plan *plan, bool warning, const char *reason, const char *note)
+{
+    if (plan->event_count == PLAN_EVENTS_MAX)
+        return;
+    plan->events[plan->event_count++] = (struct plan_event){warning, ps_arena_dup(&plan->arena, reason),
+                                                            ps_arena_dup(&plan->arena, note)};
+}
+
+void plan__wake(struct plan *plan, int64_t after_ms)
+{
+    if (plan->wake_ms < 0 || after_ms < plan->wake_ms)
+        plan->wake_ms = after_ms;
+}
+
+static const char *verb_name(enum plan_verb verb)
+{
+    switch (verb) {
+    case PLAN_CREATE:
+        return "create";
+    case PLAN_PATCH:
+        return "patch";
+    case PLAN_PATCH_STRATEGIC:
+        return "patch-strategic";
+    case PLAN_DELETE:
+        return "delete";
+    }
+    ps_unreachable();
+}
+
+static struct json_t *op_json(const struct plan_op *op)
+{
+    struct json_t *json = js_object();
+
+    js_set_int(json, "stage", op->stage);
+    js_set_str(json, "verb", verb_name(op->verb));
+    js_set_str(json, "kind", model_kind_name(op->kind));
+    js_set_str(json, "namespace", op->namespace);
+    js_set_str(json, "name", op->name);
+    js_set_str(json, "uid", op->uid);
+    js_set(json, "body", js_copy(op->body));
+    return json;
+}
+
+struct json_t *plan_json(const struct plan *plan)
+{
+    struct json_t *json = js_object(), *ops = js_array(), *needs = js_array(), *events = js_array();
+
+    for (size_t i = 0; i < plan->op_count; i++)
+        js_push(ops, op_json(&plan->ops[i]));
+    for (size_t i = 0; i < plan->need_count; i++) {
+        struct json_t *need = js_object();
+
+        js_set_str(need, "kind", model_kind_name(plan->needs[i].kind));
+        js_set_str(need, "namespace", plan->needs[i].namespace);
+        js_set_str(need, "name", plan->needs[i].name);
+        js_push(needs, need);
+    }
+    for (size_t i = 0; i < plan->event_count; i++) {
+        struct json_t *event = js_object();
+
+        js_set_str(event, "type", plan->events[i].warning ? "Warning" : "Normal");
+        js_set_str(event, "reason", plan->events[i].reason);
+        js_set_str(event, "note", plan->events[i].note);
+        js_push(events, event);
+    }
+    js_set_str(json, "summary", plan->summary);
+    js_set(json, "ops", ops);
+    js_set(json, "needs", needs);
+    js_set(json, "events", events);
+    js_set(json, "status", js_copy(plan->status));
+    js_set_int(json, "wakeMs", plan->wake_ms);
+    return json;
+}

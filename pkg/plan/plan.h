@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: the decisions. A pass takes a snapshot of facts and returns a plan: operations in stages, facts
+ * that are missing, the status to write, events to tell, and when to look again. Pure, synchronous and bounded: no
+ * clock, no network, no random source; time comes in the snapshot. No program counter survives a pass: a
+ * crash anywhere is a pass that did not finish.
+ *
+ * Facts are present, absent or unknown, and unknown is never absent: what a pass does not know it asks
+ * for (`needs`), and decides nothing that depends on it.
+ *
+ * Ownership: a plan owns its JSON and its arena (plan_free); a snapshot borrows everything.
+ *
+ *     struct plan *plan = plan_stream(&snapshot);
+ *     if (plan->need_count > 0) fetch them and plan again;
+ *     else perform plan->ops stage by stage, then write plan->status.
+ */
+#ifndef PS_PLAN_H
+#define PS_PLAN_H
+
+#include "base/base.h"
+#include "codec/codec.h"
+#include "model/model.h"
+
+#define PLAN_OPS_MAX ((size_t)4096)
+#define PLAN_NEEDS_MAX ((size_t)64)
+#define PLAN_EVENTS_MAX ((size_t)8)
+
+/* ---- snapshot -------------------------------------------------------------------------------- */
+
+enum plan_seen { PLAN_UNKNOWN, PLAN_ABSENT, PLAN_PRESENT };
+
+/* The answer to a need, read live. */
+struct plan_fact {
+    enum model_kind kind;
+    const char *namespace, *name;
+    enum plan_seen seen;
+    const struct json_t *object; /* when PRESENT */
+};
+
+/* What went wrong with an operation of an earlier plan of this key. */
+struct plan_trouble {
+    enum model_kind kind;
+    const char *namespace, *name;
+    int code;            /* PS_E… */
+    const char *reason;  /* the server's, or "" */
+    const char *message; /* for people */
+};
+
+/* Another stream that would use the same names. */
+struct plan_rival {
+    const char *namespace, *name, *uid;
+    const char *target_namespace; /* NULL when its account is not there */
+    int64_t created_ms;
+};
+
+struct plan_snapshot {
+    int64_t now_ms; /* wall clock */
+    const char *installation;
+
+    const char *namespace, *name; /* of the key */
+    const struct json_t *cr;      /* as the watch has it; NULL: not there */
+    const struct model_account *account;  /* of spec.platform; NULL: there is none */
+    const struct model_registry *registry;
+    const struct model_object *target_namespace; /* NULL: there is none */
+
+    /* Deployments, Services and ControllerRevisions whose owner annotation names this CR, and the pods of
+     * its apps. Complete: the watches were in step when the snapshot was taken. */
+    const struct model_object *const *children;
+    size_t child_count;
+    const struct model_object *const *pods;
+    size_t pod_count;
+
+    const struct plan_fact *facts;
+    size_t fact_count;
+    const struct plan_trouble *troubles;
+    size_t trouble_count;
+    const struct plan_rival *rivals;
+    size_t rival_count;
+};
+
+/* The platform that a stream's CR asks for, for the operator's index. Borrows from cr. */
+const char *plan_stream_platform(const struct json_t *cr);
+
+/* ---- plan ------------------------------------------------------------------------------------ */
+
+enum plan_verb {
+    PLAN_CREATE,
+    PLAN_PATCH,           /* merge patch: our kinds, metadata only */
+    PLAN_PATCH_STRATEGIC, /* built-in kinds */
+    PLAN_DELETE,
+};
+
+struct plan_op {
+    enum plan_verb verb;
+    enum model_kind kind;
+    const char *namespace, *name; /* namespace NULL for cluster-scoped kinds */
+    const char *uid;              /* delete: precondition */
+    struct json_t *body;          /* owned by the plan; patches carry resourceVersion */
+    int stage;                    /* from 0; a failed stage ends the plan */
+};
+
+struct plan_need {
+    enum model_kind kind;
+    const char *namespace, *name;
+};
+
+struct plan_event {
+    bool warning;
+    const char *reason; /* CamelCase */
+    const char *note;
+};
+
+struct plan {
+    struct ps_arena arena;
+    struct plan_op *ops;
+    size_t op_count;
+    struct plan_need needs[PLAN_NEEDS_MAX];
+    size_t need_count;
+    struct json_t *status; /* merge patch for /status with resourceVersion; NULL: nothing to write */
+    struct plan_event events[PLAN_EVENTS_MAX];
+    size_t event_count;
+    int64_t wake_ms;     /* look again after that; -1 = when something changes */
+    const char *summary; /* for the log: what was decided, in a word or two */
+};
+
+/* One stream. */
+struct plan *plan_stream(const struct plan_snapshot *snapshot) PS_MUST_CHECK;
+/* For a key that nothing stands behind any more. */
+struct plan *plan_nothing(void) PS_MUST_CHECK;
+void plan_free(struct plan *plan);
+
+/* The plan as JSON: golden files, dry run, debugging. New reference. */
+struct json_t *plan_json(const struct plan *plan);
+
+/* ---- accounts -------------------------------------------------------------------------------- */
+
+struct plan_account_snapshot {
+    int64_t now_ms;
+    const struct model_account *account;
+    const struct model_object *target_namespace; /* NULL: there is none */
+    const char *server;  /* of the operator's cluster, as configured */
+    const char *version; /* of that server; NULL: not known yet */
+    int64_t streams;     /* that name the account */
+};
+
+struct plan *plan_account(const struct plan_account_snapshot *snapshot) PS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs last: the permissions of deploy/ are those that the operator used in all the tests before."""
+
+import json
+
+import pytest
+import yaml
+from support import ROOT
+from test_restart import OPERATOR
+
+# Fewer tests than that have not used everything.
+ENOUGH_TESTS = 50
+
+
+def granted():
+    """(verb, group, resource) of all rules."""
+    for doc in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()):
+        for rule in doc.get("rules", []):
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    yield from ((verb, group, resource) for verb in rule["verbs"])
+
+
+def requested(cluster):
+    """Of each request of the operator: (verb, group, resource), the decision, the URL."""
+    with open(cluster.audit_log, encoding="utf-8") as f:
+        for line in f:
+            event = json.loads(line)
+            if event["user"]["username"] != OPERATOR:
+                continue
+            ref = event.get("objectRef", {})
+            resource = "/".join(filter(None, (ref.get("resource", ""), ref.get("subresource"))))
+            decision = event.get("annotations", {}).get("authorization.k8s.io/decision")
+            yield (event["verb"], ref.get("apiGroup", ""), resource), decision, event["requestURI"]
+
+
+@pytest.fixture
+def requests_so_far(cluster, operator):
+    if not cluster.can_restart:
+        pytest.skip("needs the audit log of a control plane of its own")
+    return list(requested(cluster))
+
+
+def test_nothing_was_forbidden(requests_so_far):
+    assert requests_so_far
+    assert not {(what, url) for what, decision, url in requests_so_far if decision == "forbid"}
+
+
+def test_nothing_is_granted_in_vain(requests_so_far, request):
+    if sum("operator" in i.fixturenames for i in request.session.items) < ENOUGH_TESTS:
+        pytest.skip("only after all the other tests")
+    used = {what for what, _, _ in requests_so_far}
+    assert sorted(set(granted()) - used) == []

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The work queue: one run of a key at a time, nothing lost, nothing doubled. */
+#include "loop/loop.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka wants the ones above */
+#include <cmocka.h>
+
+#define RUNS_MAX 64
+
+/* Records the runs; `act` decides what a run does. */
+struct fixture {
+    struct loop *loop;
+    struct loop_queue *queue;
+    struct loop_timer *end;
+    void (*act)(struct fixture *f, const char *key);
+    int runs;
+    char keys[RUNS_MAX][16];
+    int64_t at_ms[RUNS_MAX];
+    size_t most;
+    int64_t delay_ms;
+};
+
+static void on_run(void *self, const char *key)
+{
+    struct fixture *f = self;
+
+    assert_true(f->runs < RUNS_MAX);
+    assert_true(strlen(key) < sizeof(f->keys[0]));
+    memcpy(f->keys[f->runs], key, strlen(key) + 1);
+    f->at_ms[f->runs++] = loop_now_ms();
+    if (loop_queue_running(f->queue) > f->most)
+        f->most = loop_queue_running(f->queue);
+    f->act(f, key);
+}
+
+static void on_end(void *self)
+{
+    const struct fixture *f = self;
+
+    loop_stop(f->loop);
+}
+
+static void start(struct fixture *f, size_t concurrency, void (*act)(struct fixture *, const char *))
+{
+    *f = (struct fixture){.loop = loop_new(), .act = act};
+    f->queue = loop_queue_new(f->loop, concurrency, on_run, f);
+    f->end = loop_timer_new(f->loop, on_end, f);
+}
+
+static void run_for(struct fixture *f, int64_t ms)
+{
+    loop_timer_set(f->end, ms);
+    loop_run(f->loop);
+}
+
+static void finish(struct fixture *f)
+{
+    loop_queue_free(f->queue);
+    loop_timer_free(f->end);
+    loop_free(f->loop);
+}
+
+static void done(struct fixture *f, const char *key)
+{
+    loop_queue_done(f->queue, key, -1);
+}
+
+static void keep(struct fixture *f, const char *key)
+{
+    (void)f;
+    (void)key;
+}
+
+static void add_runs_later_and_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 4, done);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "b");
+    loop_queue_add(f.queue, "a");
+    assert_int_equal(f.runs, 0); /* never from inside add */
+    assert_int_equal(loop_queue_waiting(f.queue), 2);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 2);
+    assert_string_equal(f.keys[0], "a");
+    assert_string_equal(f.keys[1], "b");
+    assert_int_equal(loop_queue_waiting(f.queue), 0);
+    assert_int_equal(loop_queue_running(f.queue), 0);
+    finish(&f);
+}
+
+static void first_due_is_first_served(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, done);
+    loop_queue_add_after(f.queue, "late", 20);
+    loop_queue_add_after(f.queue, "soon", 10);
+    loop_queue_add(f.queue, "n1");
+    loop_queue_add(f.queue, "n2");
+    loop_queue_add(f.queue, "n3");
+    run_for(&f, 60);
+    static const char *const want[] = {"n1", "n2", "n3", "soon", "late"};
+
+    assert_int_equal(f.runs, 5);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(f.keys[i], want[i]);
+    finish(&f);
+}
+
+static void the_earlier_time_wins(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const int64_t begin = loop_now_ms();
+
+    start(&f, 1, done);
+    loop_queue_add_after(f.queue, "a", 5000);
+    loop_queue_add_after(f.queue, "a", 20);
+    loop_queue_add_after(f.queue, "a", 9000);
+    run_for(&f, 80);
+    assert_int_equal(f.runs, 1);
+    assert_in_range(f.at_ms[0] - begin, 20, 79);
+    finish(&f);
+}
+
+static void concurrency_is_a_ceiling(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 2, keep);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "b");
+    loop_queue_add(f.queue, "c");
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 2);
+    assert_int_equal(loop_queue_waiting(f.queue), 1);
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 3);
+    assert_string_equal(f.keys[2], "c");
+    assert_int_equal(f.most, 2);
+    finish(&f);
+}
+
+static void a_running_key_is_never_run_twice_but_remembered(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 4, keep);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 10);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 1);
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 2);
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 2);
+    finish(&f);
+}
+
+static void done_runs_again_after_the_asked_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, keep);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 10);
+    const int64_t begin = loop_now_ms();
+
+    loop_queue_done(f.queue, "a", 30);
+    run_for(&f, 80);
+    assert_int_equal(f.runs, 2);
+    assert_in_range(f.at_ms[1] - begin, 30, 79);
+    /* An add during the run is earlier than the asked time. */
+    loop_queue_add(f.queue, "a");
+    loop_queue_done(f.queue, "a", 5000);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 3);
+    finish(&f);
+}
+
+static void fail_run(struct fixture *f, const char *key)
+{
+    f->delay_ms = loop_queue_failed(f->queue, key, 0);
+}
+
+static void failures_back_off_per_key_and_success_forgets(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, keep);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 5);
+    int64_t low = LOOP_RETRY_FIRST_MS;
+
+    for (int i = 0; i < 4; i++, low *= 2) {
+        const int64_t delay = loop_queue_failed(f.queue, "a", 0);
+
+        assert_in_range(delay, low, 2 * low - 1);
+        run_for(&f, 2 * low + 20);
+        assert_int_equal(f.runs, i + 2);
+    }
+    loop_queue_done(f.queue, "a", 0);
+    run_for(&f, 20);
+    assert_in_range(loop_queue_failed(f.queue, "a", 0), LOOP_RETRY_FIRST_MS,
+                    2 * LOOP_RETRY_FIRST_MS - 1);
+    finish(&f);
+}
+
+static void an_add_cuts_a_backoff_short(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, fail_run);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 300); /* several failures */
+    const int runs = f.runs;
+
+    f.act = done;
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 20);
+    assert_int_equal(f.runs, runs + 1);
+    finish(&f);
+}
+
+static void news_during_a_failing_run_does_not_wait_for_the_backoff(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, fail_run);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 700); /* the next delay is at least 320 ms */
+    f.act = keep;
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 20);
+    const int runs = f.runs;
+
+    loop_queue_add(f.queue, "a");
+    assert_int_equal(loop_queue_failed(f.queue, "a", 0), 0);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, runs + 1);
+    finish(&f);
+}
+
+static void a_servers_wish_to_wait_is_kept_whatever_comes(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, keep);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 5);
+    const int64_t begin = loop_now_ms();
+
+    loop_queue_add(f.queue, "a");
+    assert_in_range(loop_queue_failed(f.queue, "a", 60), 60, 80);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 150);
+    assert_int_equal(f.runs, 2);
+    assert_true(f.at_ms[1] - begin >= 60);
+    finish(&f);
+}
+
+static void pause_hands_out_nothing_more(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, keep);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "b");
+    run_for(&f, 10);
+    loop_queue_pause(f.queue);
+    loop_queue_done(f.queue, "a", -1);
+    loop_queue_add(f.queue, "c");
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 1);
+    assert_int_equal(loop_queue_waiting(f.queue), 2);
+    assert_int_equal(loop_queue_running(f.queue), 0);
+    finish(&f);
+}
+
+static void at_once(struct fixture *f, const char *key)
+{
+    f->runs = f->runs < 10 ? f->runs : 9; /* the record would overflow */
+    loop_queue_done(f->queue, key, 0);
+}
+
+static void a_key_that_is_always_due_starves_nobody(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, at_once);
+    loop_queue_add(f.queue, "a");
+    run_for(&f, 20); /* comes back: the timer was served */
+    assert_true(f.runs > 1);
+    finish(&f);
+}
+
+static void free_it(struct fixture *f, const char *key)
+{
+    loop_queue_free(f->queue);
+    assert_string_equal(key, "a"); /* still readable */
+    loop_stop(f->loop);
+}
+
+static void queue_may_be_freed_by_its_own_run(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 4, free_it);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "b");
+    loop_run(f.loop);
+    assert_int_equal(f.runs, 1);
+    loop_queue_free(NULL);
+    loop_timer_free(f.end);
+    loop_free(f.loop);
+}
+
+/* 400 keys with random times, a third of them moved forward, come in the order of their times. */
+static void many_keys_keep_their_order(void **state)
+{
+    (void)state;
+    enum { KEYS = 400, SOON = (KEYS + 2) / 3 };
+    static int64_t due_ms[KEYS];
+    struct fixture f;
+    int64_t last = 0;
+
+    start(&f, 1, keep);
+    for (int i = 0; i < KEYS; i++) {
+        PS_AUTO_BUF(key, 16);
+        ps_buf_printf(&key, "%d", i);
+        loop_queue_add_after(f.queue, ps_buf_text(&key), 5000 + (int64_t)loop_random(100000));
+        const int64_t delay = (int64_t)loop_random(40);
+
+        due_ms[i] = loop_now_ms() + delay;
+        if (i % 3 == 0)
+            loop_queue_add_after(f.queue, ps_buf_text(&key), delay);
+    }
+    assert_int_equal(loop_queue_waiting(f.queue), KEYS);
+    for (int n = 0; n < SOON; n++) {
+        int64_t i;
+
+        f.runs = 0;
+        run_for(&f, n == 0 ? 60 : 2);
+        assert_int_equal(f.runs, 1);
+        assert_true(ps_str_to_i64(ps_str(f.keys[0]), &i));
+        assert_int_equal(i % 3, 0);
+        assert_true(due_ms[i] >= last - 1); /* the queue's clock was read a moment later */
+        last = due_ms[i];
+        loop_queue_done(f.queue, f.keys[0], -1);
+    }
+    assert_int_equal(loop_queue_waiting(f.queue), KEYS - SOON);
+    finish(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(add_runs_later_and_once),
+        cmocka_unit_test(first_due_is_first_served),
+        cmocka_unit_test(the_earlier_time_wins),
+        cmocka_unit_test(concurrency_is_a_ceiling),
+        cmocka_unit_test(a_running_key_is_never_run_twice_but_remembered),
+        cmocka_unit_test(done_runs_again_after_the_asked_time),
+        cmocka_unit_test(failures_back_off_per_key_and_success_forgets),
+        cmocka_unit_test(an_add_cuts_a_backoff_short),
+        cmocka_unit_test(news_during_a_failing_run_does_not_wait_for_the_backoff),
+        cmocka_unit_test(a_servers_wish_to_wait_is_kept_whatever_comes),
+        cmocka_unit_test(pause_hands_out_nothing_more),
+        cmocka_unit_test(a_key_that_is_always_due_starves_nobody),
+        cmocka_unit_test(queue_may_be_freed_by_its_own_run),
+        cmocka_unit_test(many_keys_keep_their_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The scripted server. */
+#include "support/script.h"
+
+#include <string.h>
+#include <uv.h>
+
+#define TEXT_MAX ((size_t)128 * 1024 * 1024)
+
+struct script {
+    uv_tcp_t tcp;
+    struct loop *loop;
+    script_fn *on_request;
+    void *self;
+    struct script_peer *peers;
+    int connections, open, count;
+    char *lines[SCRIPT_REQUESTS_MAX], *texts[SCRIPT_REQUESTS_MAX];
+    char url[64];
+};
+
+struct script_peer {
+    uv_tcp_t tcp;
+    struct script *script;
+    struct script_peer *prev, *next;
+    int number;
+    bool closing;
+    struct ps_buf in;
+    char piece[65536];
+};
+
+struct sending {
+    uv_write_t req;
+    char *bytes;
+};
+
+static void on_peer_closed(uv_handle_t *handle)
+{
+    struct script_peer *peer = PS_CONTAINER_OF(handle, struct script_peer, tcp);
+
+    ps_buf_fini(&peer->in);
+    ps_free(peer);
+}
+
+static bool detach(struct script_peer *peer)
+{
+    if (peer->closing)
+        return false;
+    peer->closing = true;
+    if (peer->prev != NULL)
+        peer->prev->next = peer->next;
+    else
+        peer->script->peers = peer->next;
+    if (peer->next != NULL)
+        peer->next->prev = peer->prev;
+    peer->script->open--;
+    return true;
+}
+
+static void close_now(struct script_peer *peer)
+{
+    if (detach(peer))
+        uv_close((uv_handle_t *)&peer->tcp, on_peer_closed);
+}
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    struct script_peer *peer = req->data;
+
+    (void)status;
+    ps_free(req);
+    close_now(peer);
+}
+
+void script_close(struct script_peer *peer)
+{
+    uv_shutdown_t *req = ps_xcalloc(1, sizeof(*req));
+
+    req->data = peer;
+    if (uv_shutdown(req, (uv_stream_t *)&peer->tcp, on_shutdown) != 0) {
+        ps_free(req);
+        close_now(peer);
+    }
+}
+
+void script_reset(struct script_peer *peer)
+{
+    if (detach(peer))
+        ps_assert(uv_tcp_close_reset(&peer->tcp, on_peer_closed) == 0);
+}
+
+static void on_sent(uv_write_t *req, int status)
+{
+    struct sending *sending = PS_CONTAINER_OF(req, struct sending, req);
+
+    (void)status;
+    ps_free(sending->bytes);
+    ps_free(sending);
+}
+
+void script_send_n(struct script_peer *peer, const char *bytes, size_t n)
+{
+    struct sending *sending = ps_xcalloc(1, sizeof(*sending));
+
+    sending->bytes = ps_xstrndup(bytes, n);
+    const uv_buf_t buf = uv_buf_init(sending->bytes, (unsigned int)n);
+
+    ps_assert(uv_write(&sending->req, (uv_stream_t *)&peer->tcp, &buf, 1, on_sent) == 0);
+}
+
+void script_send(struct script_peer *peer, const char *bytes)
+{
+    script_send_n(peer, bytes, strlen(bytes));
+}
+
+void script_reply(struct script_peer *peer, int status, const char *headers, const char *body)
+{
+    PS_AUTO_BUF(out, TEXT_MAX);
+    ps_buf_printf(&out, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n", status, strlen(body), headers);
+    ps_buf_str(&out, body);
+    script_send_n(peer, ps_buf_text(&out), out.n);
+}
+
+void script_stream(struct script_peer *peer)
+{
+    script_send(peer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+}
+
+void script_chunk(struct script_peer *peer, const char *text)
+{
+    PS_AUTO_BUF(out, TEXT_MAX);
+    ps_buf_printf(&out, "%zx\r\n", strlen(text));
+    ps_buf_str(&out, text);
+    ps_buf_str(&out, "\r\n");
+    script_send_n(peer, ps_buf_text(&out), out.n);
+}
+
+void script_stream_end(struct script_peer *peer)
+{
+    script_send(peer, "0\r\n\r\n");
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static size_t body_length(struct ps_str head)
+{
+    struct ps_str line;
+    int64_t n = 0;
+
+    while (ps_str_split(&head, '\n', &line)) {
+        struct ps_str name;
+
+        line = ps_str_trim(line);
+        if (ps_str_split(&line, ':', &name) && ps_str_ieq(name, PS_STR("content-length")))
+            ps_assert(ps_str_to_i64(ps_str_trim(line), &n));
+    }
+    return (size_t)n;
+}
+
+static void deliver(struct script_peer *peer, struct ps_str head, struct ps_str body)
+{
+    struct script *script = peer->script;
+    struct ps_str rest = head;
+    struct ps_str method;
+    struct ps_str target;
+    struct ps_arena arena;
+
+    ps_arena_init(&arena);
+    (void)ps_str_split(&rest, ' ', &method);
+    (void)ps_str_split(&rest, ' ', &target);
+    const struct script_request request = {
+        .number = script->count,
+        .connection = peer->number,
+        .head = head,
+        .body = body,
+        .method = ps_arena_str(&arena, method),
+        .target = ps_arena_str(&arena, target),
+    };
+
+    ps_assert(script->count < SCRIPT_REQUESTS_MAX);
+    PS_AUTO_BUF(line, TEXT_MAX);
+    ps_buf_printf(&line, "%s %s", request.method, request.target);
+    script->lines[script->count] = ps_buf_take(&line);
+    script->texts[script->count++] = ps_xstrndup(head.p, head.n + body.n);
+    script->on_request(script->self, peer, &request);
+    ps_arena_fini(&arena);
+}
+
+static void take_requests(struct script_peer *peer)
+{
+    for (;;) {
+        const struct ps_str in = ps_buf_get(&peer->in);
+        const ptrdiff_t end = ps_str_find(in, "\r\n\r\n");
+
+        if (end < 0 || peer->closing)
+            return;
+        const struct ps_str head = ps_str_head(in, (size_t)end + 4);
+        const size_t n = body_length(head);
+
+        if (in.n < head.n + n)
+            return;
+        deliver(peer, head, ps_str_head(ps_str_skip(in, head.n), n));
+        if (peer->closing)
+            return;
+        ps_buf_drop(&peer->in, head.n + n);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct script_peer *peer = PS_CONTAINER_OF(handle, struct script_peer, tcp);
+
+    (void)suggested;
+    *buf = uv_buf_init(peer->piece, sizeof(peer->piece));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct script_peer *peer = PS_CONTAINER_OF(stream, struct script_peer, tcp);
+
+    if (n < 0) {
+        close_now(peer);
+        return;
+    }
+    ps_buf_add(&peer->in, buf->base, (size_t)n);
+    take_requests(peer);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct script *script = PS_CONTAINER_OF(stream, struct script, tcp);
+    struct script_peer *peer = ps_xcalloc(1, sizeof(*peer));
+
+    ps_assert(status == 0);
+    peer->script = script;
+    peer->number = script->connections++;
+    script->open++;
+    ps_buf_init(&peer->in, TEXT_MAX);
+    peer->next = script->peers;
+    if (peer->next != NULL)
+        peer->next->prev = peer;
+    script->peers = peer;
+    ps_assert(uv_tcp_init(stream->loop, &peer->tcp) == 0);
+    ps_assert(uv_accept(stream, (uv_stream_t *)&peer->tcp) == 0);
+    ps_assert(uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read) == 0);
+}
+
+/* ---- server ------------------------------------------------------------------------------------ */
+
+struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
+{
+    struct script *script = ps_xcalloc(1, sizeof(*script));
+    struct sockaddr_in address;
+    int size = sizeof(address);
+
+    script->loop = loop;
+    script->on_request = on_request;
+    script->self = self;
+    ps_assert(uv_tcp_init(loop_uv(loop), &script->tcp) == 0);
+    ps_assert(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
+    ps_assert(uv_tcp_bind(&script->tcp, (const struct sockaddr *)&address, 0) == 0);
+    ps_assert(uv_listen((uv_stream_t *)&script->tcp, 16, on_connection) == 0);
+    ps_assert(uv_tcp_getsockname(&script->tcp, (struct sockaddr *)&address, &size) == 0);
+    PS_AUTO_BUF(url, sizeof(script->url) - 1);
+    ps_buf_printf(&url, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    memcpy(script->url, ps_buf_text(&url), url.n + 1);
+    return script;
+}
+
+static void on_script_closed(uv_handle_t *handle)
+{
+    struct script *script = PS_CONTAINER_OF(handle, struct script, tcp);
+
+    for (int i = 0; i < script->count; i++) {
+        ps_free(script->lines[i]);
+        ps_free(script->texts[i]);
+    }
+    ps_free(script);
+}
+
+void script_free(struct script *script)
+{
+    while (script->peers != NULL)
+        close_now(script->peers);
+    uv_close((uv_handle_t *)&script->tcp, on_script_closed);
+}
+
+const char *script_url(const struct script *script)
+{
+    return script->url;
+}
+
+int script_connections(const struct script *script)
+{
+    return script->connections;
+}
+
+int script_open(const struct script *script)
+{
+    return script->open;
+}
+
+int script_count(const struct script *script)
+{
+    return script->count;
+}
+
+const char *script_line(const struct script *script, int i)
+{
+    return i < script->count ? script->lines[i] : "";
+}
+
+const char *script_text(const struct script *script, int i)
+{
+    return i < script->count ? script->texts[i] : "";
+}
+
+struct guard {
+    struct loop *loop;
+    bool late;
+};
+
+static void on_late(void *self)
+{
+    struct guard *guard = self;
+
+    guard->late = true;
+    loop_stop(guard->loop);
+}
+
+bool script_run(struct loop *loop, int64_t ms)
+{
+    struct guard guard = {.loop = loop};
+    struct loop_timer *timer = loop_timer_new(loop, on_late, &guard);
+
+    loop_timer_set(timer, ms);
+    loop_run(loop);
+    loop_timer_free(timer);
+    return !guard.late;
+}
+
+void script_wait(struct loop *loop, int64_t ms)
+{
+    (void)script_run(loop, ms);
+}
