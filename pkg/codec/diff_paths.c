@@ -26,8 +26,8 @@ static void print_part(struct ps_buf *out, const struct part *part)
 {
     if (part->before != NULL)
         print_part(out, part->before);
-    /* A dot inside a key would read as two keys. */
-    if (part->is_item || strpbrk(part->text, ".[]") != NULL)
+    /* A dot inside a key would read as two keys, and an empty one as none. */
+    if (part->is_item || part->text[0] == '\0' || strpbrk(part->text, ".[]") != NULL)
         ps_buf_printf(out, "[%s]", part->text);
     else
         ps_buf_printf(out, "%s%s", part->before ? "." : "", part->text);

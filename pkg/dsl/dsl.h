@@ -6,6 +6,9 @@
  * are UTF-16 code units, as SCDF counts them. Pure: no clock, file or environment; linear in the
  * text. Ownership: everything in a `dsl_stream` lives in the arena that the caller gave.
  *
+ * Where SCDF fails with a null pointer, a definition is accepted or refused as its grammar has it;
+ * stream names are ASCII; errors show one line of the text, long ones in part, secrets starred out.
+ *
  *     struct dsl_error bad;
  *     struct dsl_stream *stream = dsl_stream_parse(&arena, PS_STR("foo"), text, &bad);
  *     if (stream == NULL)
@@ -66,8 +69,7 @@ struct dsl_error {
 
 struct dsl_option {
     const char *name;
-    const char
-        *value; /* unquoted; SCDF's `\"\"` for an empty one is made by dsl_stream_properties */
+    const char *value; /* without its quotes; may be empty */
 };
 
 struct dsl_app {

@@ -10,13 +10,13 @@
 
 #include <string.h>
 
-/* A longer line is shown from LINE_BEFORE bytes before the fault on, LINE_MAX bytes of it. */
-#define LINE_MAX    ((size_t)1024)
-#define LINE_BEFORE ((size_t)512)
+/* A longer line is shown from SHOWN_BEFORE bytes before the fault on, SHOWN_MAX bytes of it. */
+#define SHOWN_MAX    ((size_t)1024)
+#define SHOWN_BEFORE ((size_t)512)
 /* Longer inserts are cut. */
-#define INSERT_MAX  ((size_t)256)
-#define TEXT_MAX    ((size_t)16 * 1024)
-#define CUT_MARK    "\xe2\x80\xa6" /* one UTF-16 unit wide */
+#define INSERT_MAX   ((size_t)256)
+#define TEXT_MAX     ((size_t)16 * 1024)
+#define CUT_MARK     "\xe2\x80\xa6" /* one UTF-16 unit wide */
 
 #define MESSAGES(X)                                                                                \
     X(TOO_LONG, "the definition is longer than 1048576 bytes")                                     \
@@ -257,9 +257,9 @@ static void add_marks(struct ps_buf *out, size_t fault, size_t good)
 /* First byte of the part of the line that is shown. */
 static size_t shown_from(struct ps_str text, size_t line, size_t line_end, size_t at)
 {
-    if (line_end - line <= LINE_MAX || at - line <= LINE_BEFORE)
+    if (line_end - line <= SHOWN_MAX || at - line <= SHOWN_BEFORE)
         return line;
-    size_t from = at - LINE_BEFORE;
+    size_t from = at - SHOWN_BEFORE;
 
     while (((unsigned char)text.p[from] & 0xC0) == 0x80)
         from++;
@@ -276,7 +276,7 @@ static void add_line(struct ps_buf *out, const struct dsl__source *src, size_t a
     while (end < text.n && text.p[end] != '\n')
         end++;
     const size_t from = shown_from(text, line, end, at);
-    const size_t shown = head_of(ps_str_n(text.p + from, end - from), LINE_MAX).n;
+    const size_t shown = head_of(ps_str_n(text.p + from, end - from), SHOWN_MAX).n;
     const size_t left = from > line ? 1 : 0;
     const bool has_good = src->good > 0 && src->good >= from && src->good <= from + shown;
 

@@ -2,7 +2,8 @@
 /* Cuts a watch's bytes into objects by counting braces outside of strings. */
 #include "internal.h"
 
-#include <string.h>
+/* Memory that stays for the next object; one very large object must not cost its size for ever. */
+#define FRAME_KEEP ((size_t)64 * 1024)
 
 void kube__framer_init(struct kube__framer *framer, size_t max)
 {
@@ -67,6 +68,8 @@ static int take(struct kube__framer *framer, struct ps_str *rest, kube__frame_fn
         return 0;
     const bool go_on = fn(self, frame);
 
+    if (framer->buf.cap > FRAME_KEEP)
+        kube__framer_clear(framer);
     ps_buf_clear(&framer->buf);
     return go_on ? 0 : PS_ECANCELED;
 }

@@ -53,14 +53,13 @@ bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *val
 bool kube__scan_item(struct ps_str *rest, struct ps_str *item, bool *bad);
 /* The text of a string value when it has no escapes and fits; "" otherwise. */
 void kube__scan_text(struct ps_str value, char *out, size_t size);
-/* Is the text one object from its first to its last byte, white space aside? */
-bool kube__scan_is_object(struct ps_str text);
 
 #define KUBE__NAME_SIZE 256
 
 /* What can be told of an object that the parser refuses. */
 struct kube__shreds {
-    char namespace[KUBE__NAME_SIZE], name[KUBE__NAME_SIZE], rv[KUBE__RV_MAX];
+    char namespace[KUBE__NAME_SIZE], name[KUBE__NAME_SIZE], uid[KUBE__NAME_SIZE];
+    char rv[KUBE__RV_MAX];
 };
 void kube__scan_object(struct ps_str object, struct kube__shreds *shreds);
 
@@ -82,5 +81,65 @@ void kube__framer_clear(struct kube__framer *framer);
 /* 0, or PS_ELIMIT for an object above the ceiling, PS_EPROTO for bytes between objects, PS_ECANCELED
  * when fn stopped; after an error the stream has to be given up. */
 int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn, void *self);
+
+/* ---- reflector.c and events.c ------------------------------------------------------------------ */
+
+enum kube__state {
+    KUBE__NEW,        /* not started */
+    KUBE__LIST,       /* a page is on its way */
+    KUBE__WATCH,      /* the watch is being opened, or open */
+    KUBE__WAIT_LIST,  /* backing off, then a list */
+    KUBE__WAIT_WATCH, /* backing off, then a watch from the same resourceVersion */
+};
+
+/* What the bytes of a watch have said about how it goes on. */
+enum kube__verdict {
+    KUBE__FINE,      /* nothing special: reopen from the last resourceVersion */
+    KUBE__GONE,      /* history is gone: list again */
+    KUBE__THROTTLED, /* back off, reopen from the same resourceVersion */
+    KUBE__BROKEN,    /* not understood, or an error: back off, list again */
+};
+
+struct kube_reflector {
+    struct kube_client *client;
+    struct kube_kind kind;
+    char *namespace; /* for the log */
+    char *url;       /* without what lists and watches add; NULL and url_err when it can't be made */
+    struct ps_err url_err;
+    bool metadata_only;
+    int64_t watch_timeout_ms, idle_timeout_ms;
+    struct kube_reflector_callbacks on;
+    enum kube__state state;
+    struct http_request *request;
+    struct loop_timer *timer;
+    struct loop_backoff backoff;
+    int64_t backed_off_ms; /* when the backoff was used last */
+    /* the list */
+    char *continue_token; /* of the next page; NULL before the first */
+    char *rv;             /* where a watch goes on; NULL before the first list */
+    bool unpaged;         /* the last list ran out of time between its pages: ask for all at once */
+    bool synced;
+    int64_t listed_ms; /* end of the last list */
+    /* the watch */
+    struct kube__framer framer;
+    enum kube__verdict verdict;
+    struct ps_err verdict_err;
+    bool open;
+    size_t progress;    /* how often rv has advanced */
+    int64_t started_ms; /* of the watch */
+    /* both */
+    bool retried_auth; /* one retry after a 401 */
+    char *trouble;     /* what on_health was told last */
+    unsigned int depth; /* its own functions on the stack: freed when the last returns */
+    bool dead;
+};
+
+/* Gives out one page. 0, and *done tells whether it was the last; *done also after the callbacks have freed
+ * the reflector. */
+int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *done,
+                    struct ps_err *err) PS_MUST_CHECK;
+/* One watch event; false: the stream is to be given up, for the reason in verdict, or because the reflector
+ * is dead. */
+bool kube__take_event(void *reflector, struct ps_str frame);
 
 #endif

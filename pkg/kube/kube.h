@@ -53,7 +53,7 @@ struct kube_kind {
 
 /* Appends the path; every part is percent-encoded. An empty name or namespace where one is due is an
  * error, never the collection's URL. name NULL = the collection; namespace NULL = all namespaces;
- * subresource NULL = none. */
+ * subresource NULL = none. The namespace is ignored for kinds that have none. */
 int kube_path(struct ps_buf *out, const struct kube_kind *kind, const char *namespace, const char *name,
               const char *subresource, struct ps_err *err) PS_MUST_CHECK;
 /* Appends "?key=value" or "&key=value", percent-encoded. */
@@ -67,7 +67,8 @@ bool kube_rv_compare(const char *a, const char *b, int *order);
 struct kube_client;
 /* Two pools: watches, and everything else. Copies what it needs. */
 struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config, const char *user_agent);
-void kube_client_free(struct kube_client *client); /* cancels all */
+/* Cancels all calls; its reflectors must have been freed. */
+void kube_client_free(struct kube_client *client);
 const char *kube_client_server(const struct kube_client *client);
 
 enum kube_verb { KUBE_GET, KUBE_LIST, KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC, KUBE_DELETE };
@@ -90,7 +91,9 @@ struct kube_response {
     const char *reason;          /* Status.reason, "" when none */
     const struct json_t *status; /* the Status object on failure (details.causes…), or NULL */
     struct json_t *object;       /* on success; borrowed until the callback returns (js_ref to keep) */
-    bool unknown;                /* a write whose effect is not known: sent, but no answer came */
+    /* A write whose effect is not known: sent, but no answer came, or a 5xx (a time-out behind the server
+     * looks like that), or a 2xx that can't be read. */
+    bool unknown;
 };
 
 typedef void kube_done_fn(void *self, const struct kube_response *response);
@@ -130,7 +133,9 @@ struct kube_reflector_callbacks {
     void (*on_deleted)(void *self, const struct json_t *object);
     /* The view is as new as rv (after every event and bookmark). */
     void (*on_progress)(void *self, const char *rv);
-    /* An item that is no object we can read. Names may be "" when even they can't be read. */
+    /* An item that is no object we can read. Names may be "" when even they can't be read. Between
+     * on_list_begin and on_list_end it is there, and must not be taken for deleted. (A deletion of such an
+     * object still comes as on_deleted, with nothing but metadata.) */
     void (*on_poison)(void *self, const char *namespace, const char *name, const char *why);
     /* State of health: NULL = in order, else words for people ("pods: forbidden: …"). On changes only. */
     void (*on_health)(void *self, const char *trouble);

@@ -127,14 +127,6 @@ void kube__scan_text(struct ps_str value, char *out, size_t size)
     out[value.n - 2] = '\0';
 }
 
-bool kube__scan_is_object(struct ps_str text)
-{
-    text = skip_space(text);
-    const size_t n = text.n > 0 && text.p[0] == '{' ? container_length(text) : 0;
-
-    return n > 0 && skip_space(ps_str_skip(text, n)).n == 0;
-}
-
 static void scan_field(struct ps_str object, const char *key, char *out, size_t size)
 {
     struct ps_str value;
@@ -152,5 +144,6 @@ void kube__scan_object(struct ps_str object, struct kube__shreds *shreds)
         metadata = (struct ps_str){0};
     scan_field(metadata, "namespace", shreds->namespace, sizeof(shreds->namespace));
     scan_field(metadata, "name", shreds->name, sizeof(shreds->name));
+    scan_field(metadata, "uid", shreds->uid, sizeof(shreds->uid));
     scan_field(metadata, "resourceVersion", shreds->rv, sizeof(shreds->rv));
 }

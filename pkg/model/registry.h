@@ -5,8 +5,8 @@
  *
  *     # comments and blank lines are skipped
  *     source.time=docker:springcloudstream/time-source-kafka:4.0.0
- *     source.time=docker:springcloudstream/time-source-kafka:3.2.1      a second version
- *     source.time.metadata=maven://org.springframework.cloud.stream.app:time-source-kafka:jar:metadata:4.0.0
+ *     source.time=docker:springcloudstream/time-source-kafka:3.2.1
+ *     source.time.metadata=maven://org.example:time-source-kafka:jar:metadata:4.0.0
  *     source.time.bootVersion=3
  *
  * The first version that is listed for a type and name is the default; the text that was added
@@ -29,9 +29,8 @@ struct model_registry;
 struct model_registry_entry {
     const char *type; /* app, source, processor, sink, task */
     const char *name;
-    const char
-        *version;    /* the tag (default latest) or digest, or the version in the artifact's name */
-    const char *uri; /* as written */
+    const char *version;  /* tag (default latest), digest, or version in the artifact's name */
+    const char *uri;      /* as written */
     const char *image;    /* of a docker: URI what follows the scheme and its slashes; else NULL */
     const char *metadata; /* URI of the line with the same version in the same text, or NULL */
     const char *source;   /* the name given to model_registry_add */

@@ -303,7 +303,7 @@ static void prune_history(struct plan__pass *pass)
 
 void plan__stream_children(struct plan__pass *pass)
 {
-    const bool first = pass->current == NULL;
+    const bool first = pass->current == NULL && pass->own_count == 0;
     bool work = false;
 
     if (pass->revision == 0 || (pass->busy && !first))

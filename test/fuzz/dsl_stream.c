@@ -3,8 +3,7 @@
  * Any bytes as a stream definition: refused with a position inside the text and an error text,
  * or accepted, and then printing it gives a text that is accepted and printed alike.
  *
- *     clang -fsanitize=fuzzer,address,undefined -Ipkg test/fuzz/dsl_stream.c pkg/dsl/[a-z]*.c
- * pkg/base/[a-z]*.c
+ *     clang -fsanitize=fuzzer,address,undefined -Ipkg test/fuzz/dsl_stream.c pkg/{dsl,base}/?*.c
  */
 #include "dsl/dsl.h"
 
@@ -48,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ps_arena arena;
     struct dsl_error bad;
 
+    /* The newline at the end of a file of the corpus is no part of the definition. */
+    size -= size > 0 && data[size - 1] == '\n';
     ps_arena_init(&arena);
     const struct dsl_stream *stream = dsl_stream_parse(
         &arena, PS_STR("s"), ps_str_n((const char *)(const void *)data, size), &bad);

@@ -273,6 +273,7 @@ static void paths_name_what_differs(void **state)
         {"{spec: {ports: [{port: 80, name: a}]}}", "{spec: {ports: [{port: 80, name: b}]}}", 9,
          "spec.ports[80].name"},
         {C("args: [a]"), C("args: [b]"), 9, "spec.template.spec.containers[a].args"},
+        {"{'': {'': 1}}", "{'': {}}", 9, "[][]"},
         {"[1]", "{a: 1}", 9, "(everything)"},
     };
 

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two connection pools and the token; single requests. */
+#include "internal.h"
+
+#include <string.h>
+
+/* Each watch holds a connection; more kinds and namespaces than this are not watched. */
+#define WATCH_CONNECTIONS  256L
+#define REQUEST_TIMEOUT_MS 32000
+/* kubelet renews a token long before it ends; client-go reads it again as often. */
+#define TOKEN_AGE_MAX_MS 50000
+
+struct kube_call {
+    struct kube_client *client;
+    struct kube_call *prev, *next;
+    struct http_request *request;
+    struct loop_timer *timer; /* only to report an error that was found before sending */
+    enum kube_verb verb;
+    char *url, *body;
+    struct ps_err err;
+    bool retried;
+    kube_done_fn *done;
+    void *self;
+};
+
+/* ---- token ------------------------------------------------------------------------------------- */
+
+const char *kube__token(struct kube_client *client, bool fresh)
+{
+    const int64_t now = loop_now_ms();
+    struct ps_err err;
+
+    if (client->token_file == NULL || (!fresh && now - client->token_read_ms < TOKEN_AGE_MAX_MS))
+        return client->token;
+    char *token = kube__read_token(client->token_file, &err);
+
+    client->token_read_ms = now;
+    if (token == NULL) { /* the old one may be good for a while */
+        ps_log(PS_LOG_WARN, "token_file_unreadable", "error", err.message, NULL);
+        return client->token;
+    }
+    kube__wipe_text(client->token);
+    client->token = token;
+    return token;
+}
+
+/* ---- client ------------------------------------------------------------------------------------ */
+
+struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config,
+                                    const char *user_agent)
+{
+    struct kube_client *client = ps_xcalloc(1, sizeof(*client));
+    struct http_client_options options = {
+        .ca_pem = ps_str(config->ca_pem),
+        .client_cert_pem = ps_str(config->client_cert_pem),
+        .client_key_pem = ps_str(config->client_key_pem),
+        .user_agent = user_agent,
+    };
+
+    client->loop = loop;
+    client->server = ps_xstrdup(config->server);
+    client->token = config->token ? ps_xstrdup(config->token) : NULL;
+    client->token_file = config->token_file ? ps_xstrdup(config->token_file) : NULL;
+    client->token_read_ms = client->token != NULL ? loop_now_ms() : -TOKEN_AGE_MAX_MS;
+    client->requests = http_client_new(loop, &options);
+    options.max_connections = WATCH_CONNECTIONS;
+    client->watches = http_client_new(loop, &options);
+    return client;
+}
+
+void kube_client_free(struct kube_client *client)
+{
+    if (client == NULL)
+        return;
+    ps_assert(client->reflectors == 0);
+    while (client->calls != NULL)
+        kube_cancel(client->calls);
+    http_client_free(client->requests);
+    http_client_free(client->watches);
+    kube__wipe_text(client->token);
+    ps_free(client->token_file);
+    ps_free(client->server);
+    ps_free(client);
+}
+
+const char *kube_client_server(const struct kube_client *client)
+{
+    return client->server;
+}
+
+/* ---- what is asked ----------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *method, *content_type;
+    bool write;
+} verbs[] = {
+    [KUBE_GET] = {"get", "GET", NULL, false},
+    [KUBE_LIST] = {"list", "GET", NULL, false},
+    [KUBE_CREATE] = {"create", "POST", "application/json", true},
+    [KUBE_PATCH_MERGE] = {"patch", "PATCH", "application/merge-patch+json", true},
+    [KUBE_PATCH_STRATEGIC] = {"patch", "PATCH", "application/strategic-merge-patch+json", true},
+    [KUBE_DELETE] = {"delete", "DELETE", "application/json", true},
+};
+
+const char *kube_verb_name(enum kube_verb verb)
+{
+    return verbs[verb].name;
+}
+
+static bool is_patch(enum kube_verb verb)
+{
+    return verb == KUBE_PATCH_MERGE || verb == KUBE_PATCH_STRATEGIC;
+}
+
+/* A collection for list and create (unless a subresource is created), one object for the rest. */
+static int check(const struct kube_request *request, struct ps_err *err)
+{
+    const enum kube_verb verb = request->verb;
+
+    if (request->raw && (verb != KUBE_GET || !ps_str_starts(ps_str(request->raw_path), "/")))
+        return ps_fail(err, PS_EINVAL, "raw path: expected get, and a path that starts with /");
+    if (request->raw)
+        return 0;
+    if (verb == KUBE_LIST && request->name != NULL)
+        return ps_fail(err, PS_EINVAL, "name: not expected for a list");
+    if (verb == KUBE_CREATE && (request->name != NULL) != (request->subresource != NULL))
+        return ps_fail(err, PS_EINVAL, "name: expected for a create of a subresource only");
+    if ((verb == KUBE_GET || is_patch(verb) || verb == KUBE_DELETE) && request->name == NULL)
+        return ps_fail(err, PS_EINVAL, "name: missing");
+    if ((verb == KUBE_CREATE || is_patch(verb)) && js_type(request->body) != JS_OBJECT)
+        return ps_fail(err, PS_EINVAL, "body: expected an object, got %s", js_type_name(request->body));
+    if (verb == KUBE_DELETE && (request->uid == NULL || request->uid[0] == '\0'))
+        return ps_fail(err, PS_EINVAL, "uid: nothing is deleted without it");
+    if (verb == KUBE_CREATE && request->kind->namespaced && request->namespace == NULL)
+        return ps_fail(err, PS_EINVAL, "namespace: missing");
+    return 0;
+}
+
+static int make_url(const struct kube_client *client, const struct kube_request *request,
+                    struct ps_buf *url, struct ps_err *err)
+{
+    int code = check(request, err);
+
+    ps_buf_str(url, client->server);
+    if (code == 0 && request->raw)
+        ps_buf_str(url, request->raw_path);
+    else if (code == 0)
+        code = kube_path(url, request->kind, request->namespace, request->name, request->subresource, err);
+    if (request->verb == KUBE_LIST && request->label_selector != NULL)
+        kube_query(url, "labelSelector", request->label_selector);
+    if (request->verb == KUBE_CREATE || is_patch(request->verb)) {
+        kube_query(url, "fieldManager", "penstock");
+        kube_query(url, "fieldValidation", "Strict");
+    }
+    if (code == 0 && ps_buf_failed(url))
+        code = ps_fail(err, PS_ELIMIT, "URL: longer than %zu bytes", url->max);
+    return code;
+}
+
+static char *make_body(const struct kube_request *request)
+{
+    if (request->verb != KUBE_DELETE)
+        return request->body != NULL ? js_text(request->body) : NULL;
+    PS_AUTO_JS struct json_t *options = js_object();
+
+    js_set_str(options, "kind", "DeleteOptions");
+    js_set_str(options, "apiVersion", "v1");
+    js_set_str(options, "propagationPolicy", "Background");
+    js_set_str(js_child(options, "preconditions"), "uid", request->uid);
+    return js_text(options);
+}
+
+/* ---- what is answered -------------------------------------------------------------------------- */
+
+static void call_unlink(struct kube_call *call)
+{
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        call->client->calls = call->next;
+    if (call->next != NULL)
+        call->next->prev = call->prev;
+}
+
+static void call_free(struct kube_call *call)
+{
+    loop_timer_free(call->timer);
+    ps_free(call->url);
+    ps_free(call->body);
+    ps_free(call);
+}
+
+/* Nothing of the client is touched after the callback: it may have been freed there. */
+static void finish(struct kube_call *call, struct kube_response *response)
+{
+    const char *reason = js_path_str(response->status, "reason");
+
+    call_unlink(call);
+    response->code = response->err.code;
+    response->reason = reason ? reason : "";
+    call->done(call->self, response);
+    call_free(call);
+}
+
+static void on_refused(void *self)
+{
+    struct kube_call *call = self;
+    struct kube_response response = {.err = call->err};
+
+    finish(call, &response);
+}
+
+static void log_answer(const struct kube_call *call, const struct http_response *answer)
+{
+    if (!ps_log_enabled(PS_LOG_DEBUG))
+        return;
+    PS_AUTO_BUF(status, 16);
+    ps_buf_printf(&status, "%d", answer->status);
+    ps_log(PS_LOG_DEBUG, "kube_request", "verb", verbs[call->verb].name, "url", call->url, "status",
+           ps_buf_text(&status), "error", answer->err.code != 0 ? answer->err.message : NULL, NULL);
+}
+
+static void start(struct kube_call *call, bool fresh_token);
+
+static void on_answer(void *self, const struct http_response *answer)
+{
+    struct kube_call *call = self;
+    const bool is_write = verbs[call->verb].write;
+    struct kube_response response = {0};
+    PS_AUTO_JS struct json_t *body = NULL;
+
+    call->request = NULL;
+    log_answer(call, answer);
+    if (answer->status == 401 && !call->retried && call->client->token_file != NULL) {
+        call->retried = true;
+        start(call, true);
+        return;
+    }
+    if (answer->err.code == 0 && answer->status >= 200 && answer->status < 300) {
+        body = js_parse(answer->body, &response.err);
+        response.object = body;
+        /* It was done, but what it led to can't be read. */
+        response.unknown = is_write && body == NULL;
+        if (body == NULL) {
+            response.err.code = PS_EPROTO;
+            (void)ps_fail_prefix(&response.err, "the server's answer");
+        }
+    } else {
+        kube__error_of(answer, &response.err, &body);
+        response.status = body;
+        /* A gateway's or server's 5xx may come after the write has happened. */
+        response.unknown = is_write && (answer->status >= 500 || (answer->err.code != 0 && answer->sent));
+    }
+    finish(call, &response);
+}
+
+static void start(struct kube_call *call, bool fresh_token)
+{
+    const struct http_header headers[] = {
+        {"Accept", "application/json"},
+        {"Content-Type", verbs[call->verb].content_type},
+    };
+    const struct http_send send = {
+        .method = verbs[call->verb].method,
+        .url = call->url,
+        .headers = headers,
+        .header_count = headers[1].value != NULL ? 2 : 1,
+        .bearer = kube__token(call->client, fresh_token),
+        .body = ps_str(call->body),
+        .timeout_ms = REQUEST_TIMEOUT_MS,
+        .on_done = on_answer,
+        .self = call,
+    };
+
+    call->request = http_send(call->client->requests, &send);
+}
+
+struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
+                            kube_done_fn *done, void *self)
+{
+    struct kube_call *call = ps_xcalloc(1, sizeof(*call));
+    PS_AUTO_BUF(url, KUBE__URL_MAX);
+
+    call->client = client;
+    call->verb = request->verb;
+    call->done = done;
+    call->self = self;
+    call->next = client->calls;
+    if (call->next != NULL)
+        call->next->prev = call;
+    client->calls = call;
+    if (make_url(client, request, &url, &call->err) != 0) {
+        call->timer = loop_timer_new(client->loop, on_refused, call);
+        loop_timer_set(call->timer, 0);
+        return call;
+    }
+    call->url = ps_buf_take(&url);
+    call->body = make_body(request);
+    start(call, false);
+    return call;
+}
+
+void kube_cancel(struct kube_call *call)
+{
+    if (call == NULL)
+        return;
+    call_unlink(call);
+    http_cancel(call->request);
+    call_free(call);
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * List, then watch, for ever. One function enters each state; what follows an end of a list or of a watch
+ * is decided in after_list_failure() and after_watch().
+ *
+ *   NEW -> LIST -> WATCH -> WATCH …                     the normal life
+ *   LIST  -- failed ------------------------> WAIT_LIST  -> LIST
+ *   WATCH -- could not open, 429 -----------> WAIT_WATCH -> WATCH (same resourceVersion)
+ *   WATCH -- 410 ---------------------------> LIST (WAIT_LIST, if one has just ended)
+ *   WATCH -- ended at once, not understood -> WAIT_LIST  -> LIST
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#define PAGE_SIZE "500"
+/* client-go's numbers: backoff, its reset, watch time-out and what counts as a very short watch. */
+#define BACKOFF_FIRST_MS     800
+#define BACKOFF_MAX_MS       30000
+#define BACKOFF_RESET_MS     120000
+#define WATCH_TIMEOUT_MIN_MS 300000
+#define WATCH_TIMEOUT_MAX_MS 600000
+#define SHORT_WATCH_MS       1000
+/* Bookmarks come every minute: three of them missing is a dead connection. */
+#define IDLE_TIMEOUT_MS 180000
+/* How much longer than asked a server may keep a watch. */
+#define WATCH_GRACE_MS  5000
+#define LIST_TIMEOUT_MS 60000
+#define TROUBLE_MAX     ((size_t)PS_ERR_MESSAGE_MAX + 256)
+
+/* ---- entering and leaving ---------------------------------------------------------------------- */
+
+static void destroy(struct kube_reflector *reflector)
+{
+    kube__framer_fini(&reflector->framer);
+    ps_free(reflector->namespace);
+    ps_free(reflector->url);
+    ps_free(reflector->continue_token);
+    ps_free(reflector->rv);
+    ps_free(reflector->trouble);
+    ps_free(reflector);
+}
+
+/* Around everything that may call back: freeing in a callback waits for the end of the outermost. */
+static void enter(struct kube_reflector *reflector)
+{
+    reflector->depth++;
+}
+
+static void leave(struct kube_reflector *reflector)
+{
+    if (--reflector->depth == 0 && reflector->dead)
+        destroy(reflector);
+}
+
+static void set_state(struct kube_reflector *reflector, enum kube__state state)
+{
+    static const char *const names[] = {
+        [KUBE__NEW] = "new",
+        [KUBE__LIST] = "list",
+        [KUBE__WATCH] = "watch",
+        [KUBE__WAIT_LIST] = "wait_list",
+        [KUBE__WAIT_WATCH] = "wait_watch",
+    };
+
+    ps_log(PS_LOG_DEBUG, "reflector_state", "resource", reflector->kind.plural, "namespace",
+           reflector->namespace, "from", names[reflector->state], "to", names[state],
+           "resource_version", reflector->rv, NULL);
+    reflector->state = state;
+}
+
+/* NULL: in order. Told on changes only. */
+static void tell_health(struct kube_reflector *reflector, const struct ps_err *err)
+{
+    PS_AUTO_BUF(words, TROUBLE_MAX);
+    if (err != NULL)
+        ps_buf_printf(&words, "%s: %s: %s", reflector->kind.plural, ps_code_text(err->code), err->message);
+    const char *trouble = err != NULL ? ps_buf_text(&words) : NULL;
+
+    if (reflector->dead || ps_streq(trouble, reflector->trouble))
+        return;
+    ps_free(reflector->trouble);
+    reflector->trouble = trouble ? ps_xstrdup(trouble) : NULL;
+    reflector->on.on_health(reflector->on.self, reflector->trouble);
+}
+
+static void wait_then(struct kube_reflector *reflector, enum kube__state state, const struct ps_err *err)
+{
+    const int64_t now = loop_now_ms();
+    struct loop_backoff *backoff = &reflector->backoff;
+
+    if (reflector->dead)
+        return;
+    if (now - reflector->backed_off_ms > BACKOFF_RESET_MS)
+        loop_backoff_reset(backoff);
+    /* Permissions and definitions don't come back within a second. */
+    if (err->code == PS_EDENIED || err->code == PS_ENOENT || err->code == PS_EAUTH)
+        backoff->delay_ms = backoff->max_ms;
+    const int64_t delay = loop_backoff_next(backoff);
+
+    reflector->backed_off_ms = now;
+    set_state(reflector, state);
+    loop_timer_set(reflector->timer, delay > err->retry_after_ms ? delay : err->retry_after_ms);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+static bool retry_auth(struct kube_reflector *reflector, const struct http_response *response)
+{
+    const bool retry = response->status == 401 && !reflector->retried_auth &&
+                       reflector->client->token_file != NULL;
+
+    if (retry)
+        (void)kube__token(reflector->client, true);
+    reflector->retried_auth = retry;
+    return retry;
+}
+
+static void on_page(void *self, const struct http_response *response);
+
+static void send_page(struct kube_reflector *reflector)
+{
+    const struct http_header accept = {
+        "Accept", reflector->metadata_only
+                      ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+                      : "application/json"};
+    PS_AUTO_BUF(url, KUBE__URL_MAX);
+
+    ps_buf_str(&url, reflector->url);
+    if (!reflector->unpaged)
+        kube_query(&url, "limit", PAGE_SIZE);
+    if (reflector->continue_token != NULL)
+        kube_query(&url, "continue", reflector->continue_token);
+    const struct http_send send = {
+        .method = "GET",
+        .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
+        .headers = &accept,
+        .header_count = 1,
+        .bearer = kube__token(reflector->client, false),
+        .timeout_ms = LIST_TIMEOUT_MS,
+        .on_done = on_page,
+        .self = reflector,
+    };
+
+    reflector->request = http_send(reflector->client->requests, &send);
+}
+
+/* Without a resourceVersion: the newest state, never an older one than was seen before. */
+static void enter_list(struct kube_reflector *reflector)
+{
+    if (reflector->dead)
+        return;
+    set_state(reflector, KUBE__LIST);
+    ps_free(reflector->continue_token);
+    reflector->continue_token = NULL;
+    send_page(reflector);
+}
+
+static void on_watch_open(void *self);
+static bool on_watch_data(void *self, struct ps_str piece);
+static void on_watch_done(void *self, const struct http_response *response);
+
+static int64_t pick_watch_timeout(const struct kube_reflector *reflector)
+{
+    if (reflector->watch_timeout_ms > 0)
+        return reflector->watch_timeout_ms;
+    return WATCH_TIMEOUT_MIN_MS + (int64_t)loop_random(WATCH_TIMEOUT_MAX_MS - WATCH_TIMEOUT_MIN_MS);
+}
+
+static void enter_watch(struct kube_reflector *reflector)
+{
+    const struct http_header accept = {
+        "Accept", reflector->metadata_only
+                      ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+                      : "application/json"};
+    const int64_t timeout_ms = pick_watch_timeout(reflector);
+    PS_AUTO_BUF(url, KUBE__URL_MAX);
+    PS_AUTO_BUF(seconds, 32);
+
+    if (reflector->dead)
+        return;
+    set_state(reflector, KUBE__WATCH);
+    ps_buf_str(&url, reflector->url);
+    ps_buf_printf(&seconds, "%lld", (long long)((timeout_ms + 999) / 1000));
+    kube_query(&url, "watch", "1");
+    kube_query(&url, "resourceVersion", reflector->rv);
+    kube_query(&url, "allowWatchBookmarks", "true");
+    kube_query(&url, "timeoutSeconds", ps_buf_text(&seconds));
+    const struct http_send send = {
+        .method = "GET",
+        .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
+        .headers = &accept,
+        .header_count = 1,
+        .bearer = kube__token(reflector->client, false),
+        .timeout_ms = timeout_ms + WATCH_GRACE_MS,
+        .idle_timeout_ms = reflector->idle_timeout_ms,
+        .on_open = on_watch_open,
+        .on_data = on_watch_data,
+        .on_done = on_watch_done,
+        .self = reflector,
+    };
+
+    kube__framer_clear(&reflector->framer);
+    reflector->verdict = KUBE__FINE;
+    reflector->open = false;
+    reflector->progress = 0;
+    reflector->started_ms = loop_now_ms();
+    reflector->request = http_send(reflector->client->watches, &send);
+}
+
+/* ---- the list ---------------------------------------------------------------------------------- */
+
+static void after_list_failure(struct kube_reflector *reflector, const struct ps_err *err)
+{
+    const bool is_later_page = reflector->continue_token != NULL;
+
+    if (err->code == PS_EGONE && is_later_page && !reflector->unpaged) {
+        /* The pages took longer than the server keeps history. */
+        reflector->unpaged = true;
+        enter_list(reflector);
+        return;
+    }
+    reflector->unpaged = false;
+    tell_health(reflector, err);
+    wait_then(reflector, KUBE__WAIT_LIST, err);
+}
+
+static void end_list(struct kube_reflector *reflector)
+{
+    reflector->unpaged = false;
+    reflector->synced = true;
+    reflector->listed_ms = loop_now_ms();
+    reflector->on.on_list_end(reflector->on.self, reflector->rv);
+    tell_health(reflector, NULL);
+    enter_watch(reflector);
+}
+
+static void take_page(struct kube_reflector *reflector, const struct http_response *response)
+{
+    struct ps_err err = {0};
+    struct json_t *status = NULL;
+    bool done = false;
+
+    if (response->err.code != 0 || response->status != 200) {
+        kube__error_of(response, &err, &status);
+        js_unref(status);
+        after_list_failure(reflector, &err);
+    } else if (kube__take_page(reflector, response->body, &done, &err) != 0) {
+        after_list_failure(reflector, &err);
+    } else if (reflector->dead) {
+        return;
+    } else if (done) {
+        end_list(reflector);
+    } else {
+        send_page(reflector);
+    }
+}
+
+static void on_page(void *self, const struct http_response *response)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    reflector->request = NULL;
+    if (retry_auth(reflector, response))
+        send_page(reflector);
+    else
+        take_page(reflector, response);
+    leave(reflector);
+}
+
+static void on_timer(void *self)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    if (reflector->url == NULL)
+        after_list_failure(reflector, &reflector->url_err);
+    else if (reflector->state == KUBE__WAIT_WATCH)
+        enter_watch(reflector);
+    else
+        enter_list(reflector);
+    leave(reflector);
+}
+
+/* ---- the watch --------------------------------------------------------------------------------- */
+
+static void on_watch_open(void *self)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    reflector->open = true;
+    tell_health(reflector, NULL);
+    leave(reflector);
+}
+
+static bool on_watch_data(void *self, struct ps_str piece)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    const int code = kube__framer_feed(&reflector->framer, piece, kube__take_event, reflector);
+    const bool go_on = code == 0 && !reflector->dead;
+
+    if (code == PS_ELIMIT || code == PS_EPROTO) {
+        reflector->verdict = KUBE__BROKEN;
+        (void)ps_fail(&reflector->verdict_err, code,
+                      code == PS_ELIMIT ? "watch: an object is too large" : "watch: not a stream of objects");
+    }
+    leave(reflector);
+    return go_on;
+}
+
+static void relist(struct kube_reflector *reflector, const struct ps_err *err)
+{
+    /* A server that forgets at once would otherwise be asked for lists without a pause. */
+    if (loop_now_ms() - reflector->listed_ms < SHORT_WATCH_MS)
+        wait_then(reflector, KUBE__WAIT_LIST, err);
+    else
+        enter_list(reflector);
+}
+
+/* The watch did open, and ended without a word. */
+static void after_end(struct kube_reflector *reflector)
+{
+    struct ps_err err = {0};
+
+    if (reflector->progress > 0 || loop_now_ms() - reflector->started_ms >= SHORT_WATCH_MS) {
+        enter_watch(reflector);
+        return;
+    }
+    (void)ps_fail(&err, PS_EPROTO, "watch: ended as soon as it was opened");
+    tell_health(reflector, &err);
+    wait_then(reflector, KUBE__WAIT_LIST, &err);
+}
+
+static void after_refusal(struct kube_reflector *reflector, const struct ps_err *err)
+{
+    const enum ps_class class = ps_code_class(err->code);
+
+    if (err->code == PS_EGONE) {
+        relist(reflector, err);
+        return;
+    }
+    tell_health(reflector, err);
+    wait_then(reflector,
+              class == PS_CLASS_RETRY || class == PS_CLASS_THROTTLED ? KUBE__WAIT_WATCH : KUBE__WAIT_LIST,
+              err);
+}
+
+static void after_watch(struct kube_reflector *reflector, const struct http_response *response)
+{
+    struct ps_err err = reflector->verdict_err;
+    struct json_t *status = NULL;
+
+    switch (reflector->verdict) {
+    case KUBE__GONE:
+        relist(reflector, &err);
+        return;
+    case KUBE__THROTTLED:
+        tell_health(reflector, &err);
+        wait_then(reflector, KUBE__WAIT_WATCH, &err);
+        return;
+    case KUBE__BROKEN:
+        tell_health(reflector, &err);
+        wait_then(reflector, KUBE__WAIT_LIST, &err);
+        return;
+    case KUBE__FINE:
+        break;
+    }
+    if (reflector->open) {
+        after_end(reflector);
+        return;
+    }
+    kube__error_of(response, &err, &status);
+    js_unref(status);
+    after_refusal(reflector, &err);
+}
+
+static void on_watch_done(void *self, const struct http_response *response)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    reflector->request = NULL;
+    if (retry_auth(reflector, response))
+        enter_watch(reflector);
+    else
+        after_watch(reflector, response);
+    leave(reflector);
+}
+
+/* ---- public ------------------------------------------------------------------------------------ */
+
+static void make_url(struct kube_reflector *reflector, const struct kube_reflector_options *options)
+{
+    PS_AUTO_BUF(url, KUBE__URL_MAX);
+
+    ps_buf_str(&url, reflector->client->server);
+    if (kube_path(&url, options->kind, options->namespace, NULL, NULL, &reflector->url_err) != 0)
+        return;
+    if (options->label_selector != NULL)
+        kube_query(&url, "labelSelector", options->label_selector);
+    if (ps_buf_failed(&url))
+        (void)ps_fail(&reflector->url_err, PS_ELIMIT, "URL: longer than %zu bytes", KUBE__URL_MAX);
+    else
+        reflector->url = ps_buf_take(&url);
+}
+
+static int64_t or_default(int64_t value, int64_t otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
+struct kube_reflector *kube_reflector_new(struct kube_client *client,
+                                          const struct kube_reflector_options *options,
+                                          const struct kube_reflector_callbacks *callbacks)
+{
+    struct kube_reflector *reflector = ps_xcalloc(1, sizeof(*reflector));
+
+    reflector->client = client;
+    reflector->kind = *options->kind;
+    reflector->namespace = options->namespace ? ps_xstrdup(options->namespace) : NULL;
+    make_url(reflector, options);
+    reflector->metadata_only = options->metadata_only;
+    reflector->watch_timeout_ms = options->watch_timeout_ms;
+    reflector->idle_timeout_ms = or_default(options->idle_timeout_ms, IDLE_TIMEOUT_MS);
+    reflector->backoff.first_ms = or_default(options->backoff_first_ms, BACKOFF_FIRST_MS);
+    reflector->backoff.max_ms = or_default(options->backoff_max_ms, BACKOFF_MAX_MS);
+    reflector->on = *callbacks;
+    reflector->timer = loop_timer_new(client->loop, on_timer, reflector);
+    kube__framer_init(&reflector->framer, KUBE_FRAME_MAX);
+    client->reflectors++;
+    return reflector;
+}
+
+void kube_reflector_start(struct kube_reflector *reflector)
+{
+    ps_assert(reflector->state == KUBE__NEW);
+    if (reflector->url != NULL)
+        enter_list(reflector);
+    else /* told from the loop, not from inside this call */
+        loop_timer_set(reflector->timer, 0);
+}
+
+void kube_reflector_free(struct kube_reflector *reflector)
+{
+    if (reflector == NULL || reflector->dead)
+        return;
+    reflector->dead = true;
+    reflector->client->reflectors--;
+    http_cancel(reflector->request);
+    reflector->request = NULL;
+    loop_timer_free(reflector->timer);
+    if (reflector->depth == 0)
+        destroy(reflector);
+}
+
+bool kube_reflector_synced(const struct kube_reflector *reflector)
+{
+    return reflector->synced;
+}
