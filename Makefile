@@ -72,6 +72,8 @@ CMD_SRC  := $(sort $(wildcard cmd/*/*.c))
 TEST_SRC := $(sort $(wildcard test/unit/*/*.c))
 TEST_MAIN := $(filter $(foreach d,$(wildcard test/unit/*/),$(d)test_%),$(TEST_SRC))
 GOLD_SRC := $(sort $(wildcard test/golden/*.c))
+# The golden program makes its snapshots as the unit tests do.
+GOLD_SRC += $(if $(GOLD_SRC),$(wildcard test/unit/support/snapshot.c))
 C_FILES  := $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) \
 	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*.[ch]))
 

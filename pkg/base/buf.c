@@ -140,6 +140,7 @@ static size_t utf8_length(struct ps_str s)
         {0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F}, {0xEE, 0xEF, 3, 0x80, 0xBF},
         {0xF0, 0xF0, 4, 0x90, 0xBF}, {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
     };
+
     const unsigned char *b = (const unsigned char *)s.p;
     size_t i = 0;
 
@@ -149,9 +150,10 @@ static size_t utf8_length(struct ps_str s)
         return 0;
     if (forms[i].length > 1 && (b[1] < forms[i].low || b[1] > forms[i].high))
         return 0;
-    for (size_t k = 2; k < forms[i].length; k++)
+    for (size_t k = 2; k < forms[i].length; k++) {
         if ((b[k] & 0xC0U) != 0x80U)
             return 0;
+    }
     return forms[i].length;
 }
 
@@ -159,16 +161,18 @@ static void json_character(struct ps_buf *buf, char c)
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 
-    for (size_t i = 0; i + 1 < sizeof(short_forms); i += 2)
+    for (size_t i = 0; i + 1 < sizeof(short_forms); i += 2) {
         if (short_forms[i] == c) {
             ps_buf_char(buf, '\\');
             ps_buf_char(buf, short_forms[i + 1]);
             return;
         }
-    if ((unsigned char)c < 0x20 || c == 0x7F)
+    }
+    if ((unsigned char)c < 0x20 || c == 0x7F) {
         ps_buf_printf(buf, "\\u%04x", (unsigned int)(unsigned char)c);
-    else
+    } else {
         ps_buf_char(buf, c);
+    }
 }
 
 void ps_buf_json(struct ps_buf *buf, struct ps_str s)
@@ -177,12 +181,13 @@ void ps_buf_json(struct ps_buf *buf, struct ps_str s)
     while (s.n > 0) {
         const size_t n = utf8_length(s);
 
-        if (n == 1)
+        if (n == 1) {
             json_character(buf, s.p[0]);
-        else if (n > 1)
+        } else if (n > 1) {
             ps_buf_add(buf, s.p, n);
-        else
+        } else {
             ps_buf_str(buf, "\xEF\xBF\xBD");
+        }
         s = ps_str_skip(s, n ? n : 1);
     }
     ps_buf_char(buf, '"');

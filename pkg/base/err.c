@@ -69,8 +69,7 @@ int ps_fail(struct ps_err *err, int code, const char *fmt, ...)
 
 int ps_fail_prefix(struct ps_err *err, const char *fmt, ...)
 {
-    if (err == NULL)
-        return PS_EINVAL;
+    ps_assert(err != NULL);
     char old[PS_ERR_MESSAGE_MAX];
     va_list ap;
 

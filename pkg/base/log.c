@@ -92,12 +92,13 @@ static bool read_fields(const char *text, const char *form, int v[6])
     for (size_t i = 0; form[i] != '\0'; i++) {
         const char c = text[i];
 
-        if (form[i] != 'd' && c == form[i])
+        if (form[i] != 'd' && c == form[i]) {
             field++;
-        else if (form[i] == 'd' && c >= '0' && c <= '9')
+        } else if (form[i] == 'd' && c >= '0' && c <= '9') {
             v[field] = v[field] * 10 + (c - '0');
-        else
+        } else {
             return false;
+        }
     }
     return v[1] >= 1 && v[1] <= 12 && v[3] <= 23 && v[4] <= 59 && v[5] <= 60;
 }
@@ -107,9 +108,10 @@ static bool ends_in_utc(struct ps_str rest)
 {
     const bool fraction = rest.n > 2 && rest.p[0] == '.';
 
-    for (size_t i = 1; fraction && i < rest.n - 1; i++)
+    for (size_t i = 1; fraction && i < rest.n - 1; i++) {
         if (rest.p[i] < '0' || rest.p[i] > '9')
             return false;
+    }
     return (fraction || rest.n == 1) && rest.p[rest.n - 1] == 'Z';
 }
 
@@ -127,6 +129,6 @@ bool ps_time_parse(struct ps_str text, int64_t *unix_ms)
     /* timegm takes the 30th of February for the 2nd of March */
     if (day.tm_mday != v[2])
         return false;
-    *unix_ms = ((int64_t)midnight + v[3] * 3600 + v[4] * 60 + v[5]) * 1000;
+    *unix_ms = ((int64_t)midnight + (int64_t)v[3] * 3600 + (int64_t)v[4] * 60 + v[5]) * 1000;
     return true;
 }

@@ -45,10 +45,11 @@ static struct ps_map_slot *find_slot(const struct ps_map *map, const char *key, 
 
         if (slot->key == NULL && slot->hash == 0)
             return grave ? grave : slot;
-        if (slot->key == NULL)
+        if (slot->key == NULL) {
             grave = grave ? grave : slot;
-        else if (slot->hash == hash && strcmp(slot->key, key) == 0)
+        } else if (slot->hash == hash && strcmp(slot->key, key) == 0) {
             return slot;
+        }
     }
 }
 
@@ -59,10 +60,19 @@ static void rehash(struct ps_map *map, size_t cap)
     map->slots = ps_xcalloc(cap, sizeof(*map->slots));
     map->cap = cap;
     map->used = map->count;
-    for (size_t i = 0; i < old.cap; i++)
+    for (size_t i = 0; i < old.cap; i++) {
         if (old.slots[i].key != NULL)
             *find_slot(map, old.slots[i].key, old.slots[i].hash) = old.slots[i];
+    }
     ps_free(old.slots);
+}
+
+/* The same size again when most of what is used are tombstones. */
+static size_t next_cap(const struct ps_map *map)
+{
+    if (map->cap == 0)
+        return MAP_FIRST;
+    return map->count * 2 < map->cap ? map->cap : map->cap * 2;
 }
 
 void *ps_map_get(const struct ps_map *map, const char *key)
@@ -80,7 +90,7 @@ void *ps_map_put(struct ps_map *map, const char *key, void *value)
 
     ps_assert(value != NULL);
     if ((map->used + 1) * 4 > map->cap * 3)
-        rehash(map, map->count * 2 < map->cap && map->cap ? map->cap : (map->cap ? map->cap * 2 : MAP_FIRST));
+        rehash(map, next_cap(map));
     struct ps_map_slot *slot = find_slot(map, key, hash);
     void *old = slot->key ? slot->value : NULL;
 

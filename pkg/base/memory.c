@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define ARENA_BLOCK_MIN ((size_t)4096)
-#define ARENA_ALIGN ((size_t)16)
+#define ARENA_ALIGN     ((size_t)16)
 
 struct ps_arena_block {
     struct ps_arena_block *next;
@@ -17,7 +17,8 @@ struct ps_arena_block {
 
 void ps_panic(const char *file, int line, const char *what)
 {
-    (void)fprintf(stderr, "{\"level\":\"error\",\"event\":\"panic\",\"at\":\"%s:%d\",\"what\":\"%s\"}\n",
+    (void)fprintf(stderr,
+                  "{\"level\":\"error\",\"event\":\"panic\",\"at\":\"%s:%d\",\"what\":\"%s\"}\n",
                   file, line, what);
     abort();
 }

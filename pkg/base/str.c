@@ -33,9 +33,10 @@ bool ps_str_ieq(struct ps_str a, struct ps_str b)
 {
     if (a.n != b.n)
         return false;
-    for (size_t i = 0; i < a.n; i++)
+    for (size_t i = 0; i < a.n; i++) {
         if (lower(a.p[i]) != lower(b.p[i]))
             return false;
+    }
     return true;
 }
 

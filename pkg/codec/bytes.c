@@ -87,9 +87,10 @@ int codec_base64_decode(struct ps_str text, struct ps_buf *out, struct ps_err *e
     struct decoder decoder = {0};
 
     /* What is decoded may be a secret: messages say where, never what. */
-    for (size_t i = 0; i < text.n; i++)
+    for (size_t i = 0; i < text.n; i++) {
         if (!feed(&decoder, text.p[i], out))
             return ps_fail(err, PS_EINVAL, "not base64: unexpected character at byte %zu", i + 1);
+    }
     if (decoder.letters % 4 == 1 ||
         (decoder.padding > 0 && (decoder.letters + decoder.padding) % 4 != 0))
         return ps_fail(err, PS_EINVAL, "not base64: ends in the middle of a group");

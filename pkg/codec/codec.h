@@ -29,6 +29,8 @@ struct json_t *js_parse(struct ps_str text, struct ps_err *err) PS_MUST_CHECK;
 /* Compact, keys in sorted order: equal values give equal text. */
 void js_print(struct ps_buf *out, const struct json_t *value);
 char *js_text(const struct json_t *value); /* caller frees */
+/* The same over many lines, indented by two, with a line end: for people and for diffs. */
+void js_print_pretty(struct ps_buf *out, const struct json_t *value);
 
 struct json_t *js_object(void);
 struct json_t *js_array(void);

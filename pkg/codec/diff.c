@@ -9,7 +9,7 @@
 #define DIRECTIVE_MAX 256 /* "$deleteFromPrimitiveList/" and the name of a known list */
 
 static struct json_t *diff_object(const struct json_t *from, const struct json_t *to,
-                                  const char *name, bool retain_keys);
+                                  const char *parent, bool retain_keys);
 
 static void set_directive(struct json_t *patch, const char *directive, const char *list,
                           struct json_t *value)
@@ -200,18 +200,20 @@ static void set_retain_keys(struct json_t *patch, const struct json_t *to)
     const char *name;
     size_t n = 0;
 
-    while (js_next(to, &at, &name, &value))
+    while (js_next(to, &at, &name, &value)) {
         if (js_type(value) != JS_NULL)
             names[n++] = name;
+    }
     qsort(names, n, sizeof(*names), compare_names);
     for (size_t i = 0; i < n; i++)
         js_push(keys, js_string(names[i]));
     js_set(patch, "$retainKeys", keys);
 }
 
-/* NULL when the two are equal. Recursive, as deep as the values are. */
+/* NULL when the two are equal; parent is the member that they are the value of. Recursive, as deep
+ * as the values are. */
 static struct json_t *diff_object(const struct json_t *from, const struct json_t *to,
-                                  const char *name, bool retain_keys)
+                                  const char *parent, bool retain_keys)
 {
     PS_AUTO_JS struct json_t *patch = js_object();
     struct json_t *value;
@@ -220,14 +222,16 @@ static struct json_t *diff_object(const struct json_t *from, const struct json_t
     for (void *at = NULL; js_next(to, &at, &key, &value);) {
         const struct json_t *old = codec__member(from, key);
 
-        if (js_type(value) != JS_NULL && old != NULL)
-            diff_member(patch, name, key, old, value);
-        else if (js_type(value) != JS_NULL)
+        if (js_type(value) != JS_NULL && old != NULL) {
+            diff_member(patch, parent, key, old, value);
+        } else if (js_type(value) != JS_NULL) {
             js_set(patch, key, js_copy(value));
+        }
     }
-    for (void *at = NULL; js_next(from, &at, &key, &value);)
+    for (void *at = NULL; js_next(from, &at, &key, &value);) {
         if (js_type(value) != JS_NULL && codec__member(to, key) == NULL)
-            remove_member(patch, name, key, value);
+            remove_member(patch, parent, key, value);
+    }
     if (js_len(patch) == 0)
         return NULL;
     if (retain_keys)
@@ -256,8 +260,9 @@ struct json_t *codec_merge_diff(const struct json_t *from, const struct json_t *
         if (js_type(value) != JS_NULL)
             js_set(patch, key, codec_merge_diff(old, value));
     }
-    for (void *at = NULL; js_next(from, &at, &key, &value);)
+    for (void *at = NULL; js_next(from, &at, &key, &value);) {
         if (js_type(value) != JS_NULL && codec__member(to, key) == NULL)
             js_set(patch, key, js_null());
+    }
     return js_len(patch) > 0 ? js_ref(patch) : NULL;
 }

@@ -27,10 +27,11 @@ static void print_part(struct ps_buf *out, const struct part *part)
     if (part->before != NULL)
         print_part(out, part->before);
     /* A dot inside a key would read as two keys, and an empty one as none. */
-    if (part->is_item || part->text[0] == '\0' || strpbrk(part->text, ".[]") != NULL)
+    if (part->is_item || part->text[0] == '\0' || strpbrk(part->text, ".[]") != NULL) {
         ps_buf_printf(out, "[%s]", part->text);
-    else
+    } else {
         ps_buf_printf(out, "%s%s", part->before ? "." : "", part->text);
+    }
 }
 
 static void report(struct walk *self, const struct part *part)
@@ -41,10 +42,11 @@ static void report(struct walk *self, const struct part *part)
     if (self->any)
         ps_buf_str(self->out, ", ");
     self->any = true;
-    if (part != NULL)
+    if (part != NULL) {
         print_part(self->out, part);
-    else
+    } else {
         ps_buf_str(self->out, "(everything)");
+    }
 }
 
 static int compare_names(const void *a, const void *b)
@@ -99,10 +101,11 @@ static void walk_side(struct walk *self, const struct part *part, const struct s
         const struct part name = {.before = part, .text = ps_buf_text(&key), .is_item = true};
 
         ps_assert(has_key);
-        if (first)
+        if (first) {
             walk_value(self, &name, item, match);
-        else if (match == NULL)
+        } else if (match == NULL) {
             walk_value(self, &name, NULL, item);
+        }
     }
 }
 
@@ -142,13 +145,14 @@ static void walk_value(struct walk *self, const struct part *part, const struct 
         return;
     const struct codec__list *rule = part ? codec__find_list(parent_name(part), part->text) : NULL;
 
-    if (js_type(from) == JS_OBJECT && js_type(to) == JS_OBJECT)
+    if (js_type(from) == JS_OBJECT && js_type(to) == JS_OBJECT) {
         walk_object(self, part, from, to);
-    else if (js_type(from) == JS_ARRAY && js_type(to) == JS_ARRAY && rule != NULL &&
-             rule->key != NULL)
+    } else if (js_type(from) == JS_ARRAY && js_type(to) == JS_ARRAY && rule != NULL &&
+               rule->key != NULL) {
         walk_list(self, part, rule, from, to);
-    else
+    } else {
         report(self, part);
+    }
 }
 
 void codec_diff_paths(struct ps_buf *out, const struct json_t *from, const struct json_t *to,

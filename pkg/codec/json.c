@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <string.h>
 
+/* Every decimal of 15 digits comes back as it was written: 1.1, not 1.1000000000000001. */
+#define REAL_DIGITS 15
 #define PATH_PART_MAX ((size_t)256)
 
 void codec_init(void)
@@ -25,9 +27,13 @@ struct json_t *js_parse(struct ps_str text, struct ps_err *err)
     struct json_t *value =
         json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &bad);
 
-    if (value == NULL)
-        (void)ps_fail(err, PS_EINVAL, "not JSON: line %d, column %d: %s", bad.line, bad.column,
-                      bad.text);
+    if (value == NULL) {
+        /* jansson quotes the text behind " near ": it may be a secret. */
+        const ptrdiff_t near = ps_str_find(ps_str(bad.text), " near ");
+
+        (void)ps_fail(err, PS_EINVAL, "not JSON: line %d, column %d: %.*s", bad.line, bad.column,
+                      near < 0 ? (int)sizeof(bad.text) : (int)near, bad.text);
+    }
     return value;
 }
 
@@ -39,7 +45,13 @@ static int to_buf(const char *piece, size_t n, void *buf)
 
 void js_print(struct ps_buf *out, const struct json_t *value)
 {
-    (void)json_dump_callback(value, to_buf, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    (void)json_dump_callback(value, to_buf, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
+}
+
+void js_print_pretty(struct ps_buf *out, const struct json_t *value)
+{
+    (void)json_dump_callback(value, to_buf, out, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    ps_buf_char(out, '\n');
 }
 
 char *js_text(const struct json_t *value)

@@ -41,12 +41,14 @@ static bool holds_containers(const char *name)
 
 const struct codec__list *codec__find_list(const char *parent, const char *name)
 {
-    for (size_t i = 0; i < PS_ARRAY_LEN(lists); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(lists); i++) {
         if (strcmp(lists[i].parent, parent) == 0 && strcmp(lists[i].name, name) == 0)
             return &lists[i];
-    for (size_t i = 0; holds_containers(parent) && i < PS_ARRAY_LEN(container_lists); i++)
+    }
+    for (size_t i = 0; holds_containers(parent) && i < PS_ARRAY_LEN(container_lists); i++) {
         if (strcmp(container_lists[i].name, name) == 0)
             return &container_lists[i];
+    }
     return NULL;
 }
 
@@ -61,12 +63,13 @@ bool codec__item_key(const struct codec__list *rule, const struct json_t *item, 
 {
     const struct json_t *key = rule->key ? js_get(item, rule->key) : item;
 
-    if (js_type(key) == JS_STRING)
+    if (js_type(key) == JS_STRING) {
         ps_buf_str(out, js_str(key));
-    else if (js_type(key) == JS_INT && rule->key != NULL)
+    } else if (js_type(key) == JS_INT && rule->key != NULL) {
         ps_buf_printf(out, "%lld", (long long)js_int(key, 0));
-    else
+    } else {
         return false;
+    }
     return !ps_buf_failed(out);
 }
 

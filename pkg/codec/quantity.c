@@ -51,12 +51,13 @@ static bool find_unit(struct ps_str suffix, struct number *number)
         {"Gi", 0, 30}, {"Ti", 0, 40}, {"Pi", 0, 50}, {"Ei", 0, 60},
     };
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(units); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(units); i++) {
         if (ps_str_is(suffix, units[i].name)) {
             number->exponent = units[i].exponent;
             number->shift = units[i].shift;
             return true;
         }
+    }
     return false;
 }
 

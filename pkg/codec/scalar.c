@@ -11,9 +11,10 @@
 
 static bool is_one_of(struct ps_str text, const char *const *words)
 {
-    for (; *words != NULL; words++)
+    for (; *words != NULL; words++) {
         if (ps_str_is(text, *words))
             return true;
+    }
     return false;
 }
 
@@ -50,11 +51,12 @@ static unsigned int take_base(struct ps_str *digits)
         unsigned int base;
     } bases[] = {{"0x", 16}, {"0X", 16}, {"0o", 8}, {"0O", 8}, {"0b", 2}, {"0B", 2}};
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(bases); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(bases); i++) {
         if (ps_str_starts(*digits, bases[i].prefix)) {
             *digits = ps_str_skip(*digits, 2);
             return bases[i].base;
         }
+    }
     return digits->n > 1 && digits->p[0] == '0' ? 8 : 10;
 }
 
@@ -169,9 +171,10 @@ static struct json_t *read_number(struct ps_str text)
     if (!signed_or_digit)
         return text.p[0] == '.' ? read_float(text) : NULL;
     PS_AUTO_BUF(plain, NUMBER_MAX);
-    for (size_t i = 0; i < text.n; i++)
+    for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] != '_')
             ps_buf_char(&plain, text.p[i]);
+    }
     struct json_t *value = read_integer(ps_buf_get(&plain));
 
     return value ? value : read_float(ps_buf_get(&plain));

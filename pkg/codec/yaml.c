@@ -84,11 +84,12 @@ static bool find_tag(const yaml_event_t *event, enum codec__tag *tag)
     *tag = event->data.scalar.plain_implicit ? CODEC__TAG_NONE : CODEC__TAG_STR;
     if (name == NULL)
         return true;
-    for (size_t i = 0; i < PS_ARRAY_LEN(tags); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(tags); i++) {
         if (strcmp(name, tags[i].name) == 0) {
             *tag = tags[i].tag;
             return true;
         }
+    }
     return false;
 }
 
@@ -143,10 +144,11 @@ static bool collect_merge(struct json_t *merged, struct json_t *value)
 {
     if (json_is_object(value))
         return json_object_update_missing(merged, value) == 0;
-    for (size_t i = 0; i < json_array_size(value); i++)
+    for (size_t i = 0; i < json_array_size(value); i++) {
         if (!json_is_object(json_array_get(value, i)) ||
             json_object_update_missing(merged, json_array_get(value, i)) != 0)
             return false;
+    }
     return json_is_array(value);
 }
 
@@ -271,9 +273,10 @@ static struct json_t *read_alias(struct reader *self, const yaml_event_t *event)
     const struct anchor *anchor =
         ps_map_get(&self->anchors, (const char *)event->data.alias.anchor);
 
-    if (anchor == NULL)
+    if (anchor == NULL) {
         return refuse(self, PS_EINVAL, event->start_mark,
                       "an alias of an anchor that is not complete before it");
+    }
     return spend(self, anchor->cost, event->start_mark) ? js_copy(anchor->value) : NULL;
 }
 

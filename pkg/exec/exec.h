@@ -27,6 +27,7 @@ struct exec_callbacks {
     /* A new plan from the facts so far; the executor frees it. */
     struct plan *(*plan)(void *self, const char *key, const struct plan_fact *facts, size_t fact_count,
                          const struct plan_trouble *troubles, size_t trouble_count);
+    /* Borrowed until the next observation. */
     void (*subject)(void *self, const char *key, struct exec_subject *out);
     /* The server's own words about an object, newer than what the watch has shown. */
     void (*observe)(void *self, enum model_kind kind, const struct json_t *object);

@@ -208,12 +208,14 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
 {
     struct exec__job *job = call->job;
     struct exec *exec = job->exec;
-    struct exec_subject subject;
+    struct exec_subject subject = {0};
 
     unlink_call(call);
-    exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
     if (response->code == 0) {
+        exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
         exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object);
+        /* Asked again: the observation has replaced what the first answer borrowed from. */
+        exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
         if (subject.uid != NULL)
             tell_events(job, &subject);
         end_job(job, job->failed && job->retry, job->plan->wake_ms);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl's multi handle on the loop. curl calls back for sockets, time-outs and data; none of these
- * callbacks calls into curl again. What they want done is put on a list and done by settle() when curl is
- * off the stack; completions are reported from there too, so a caller may send, cancel and free anything
- * from any of its callbacks.
+ * libcurl's multi handle on the loop. curl calls back for sockets, time-outs and data; none of
+ * these callbacks calls into curl again. What they want done is put on a list and done by settle()
+ * when curl is off the stack; completions are reported from there too, so a caller may send, cancel
+ * and free anything from any of its callbacks.
  */
 #include "internal.h"
 
@@ -20,8 +20,8 @@ struct http__socket {
 
 void http_global_init(void)
 {
-    ps_assert(curl_global_init_mem(CURL_GLOBAL_DEFAULT, ps_xmalloc, ps_free, ps_xrealloc, ps_xstrdup,
-                                   ps_xcalloc) == CURLE_OK);
+    ps_assert(curl_global_init_mem(CURL_GLOBAL_DEFAULT, ps_xmalloc, ps_free, ps_xrealloc,
+                                   ps_xstrdup, ps_xcalloc) == CURLE_OK);
 }
 
 void http_global_fini(void)
@@ -29,7 +29,8 @@ void http_global_fini(void)
     curl_global_cleanup();
 }
 
-/* ---- requests in and out of the multi handle --------------------------------------------------- */
+/* ---- requests in and out of the multi handle ---------------------------------------------------
+ */
 
 static void link_request(struct http_request *request)
 {
@@ -45,10 +46,11 @@ static void unlink_request(struct http_request *request)
 {
     struct http_client *client = request->client;
 
-    if (request->prev != NULL)
+    if (request->prev != NULL) {
         request->prev->next = request->next;
-    else
+    } else {
         client->requests = request->next;
+    }
     if (request->next != NULL)
         request->next->prev = request->prev;
     request->prev = request->next = NULL;
@@ -161,17 +163,19 @@ void http__settle(struct http_client *client)
     bool more = true;
 
     while (more && !client->closing) {
-        if (client->todo != NULL)
+        if (client->todo != NULL) {
             do_one(client->todo);
-        else
+        } else {
             more = report_one(client);
+        }
     }
     client->settling = false;
     if (client->closing)
         teardown(client);
 }
 
-/* ---- sockets and time-outs --------------------------------------------------------------------- */
+/* ---- sockets and time-outs ---------------------------------------------------------------------
+ */
 
 static void drive(struct http_client *client, curl_socket_t fd, int events)
 {
@@ -204,10 +208,11 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *self)
     (void)multi;
     if (timeout_ms == 0)
         ps_assert(uv_idle_start(&client->idle, on_idle) == 0);
-    if (timeout_ms > 0)
+    if (timeout_ms > 0) {
         loop_timer_set(client->timer, timeout_ms);
-    else
+    } else {
         loop_timer_stop(client->timer);
+    }
     return 0;
 }
 
@@ -225,14 +230,15 @@ static void on_socket_closed(uv_handle_t *poll)
     ps_free(PS_CONTAINER_OF(poll, struct http__socket, poll));
 }
 
-/* libuv forgets the descriptor before uv_close returns: curl may close it and get the same number for
- * its next socket while this handle still waits for its close callback. */
+/* libuv forgets the descriptor before uv_close returns: curl may close it and get the same number
+ * for its next socket while this handle still waits for its close callback. */
 static void socket_close(struct http__socket *sock)
 {
-    if (sock->prev != NULL)
+    if (sock->prev != NULL) {
         sock->prev->next = sock->next;
-    else
+    } else {
         sock->client->sockets = sock->next;
+    }
     if (sock->next != NULL)
         sock->next->prev = sock->prev;
     uv_close((uv_handle_t *)&sock->poll, on_socket_closed);
@@ -268,14 +274,15 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *self, vo
         sock = socket_new(client, fd);
         (void)curl_multi_assign(client->multi, fd, sock);
     }
-    const int events = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
-                       ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
+    const int events =
+        ((what & CURL_POLL_IN) ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
 
     ps_assert(uv_poll_start(&sock->poll, events, on_poll) == 0);
     return 0;
 }
 
-/* ---- client ------------------------------------------------------------------------------------ */
+/* ---- client ------------------------------------------------------------------------------------
+ */
 
 static char *copy(struct ps_str text, size_t *n)
 {
@@ -346,12 +353,13 @@ struct http_request *http_send(struct http_client *client, const struct http_sen
     struct http_request *request = http__request_new(client, send);
 
     link_request(request);
-    if (request->err.code != 0)
+    if (request->err.code != 0) {
         http__todo(request, HTTP_FAILED);
-    else if (client->in_curl)
+    } else if (client->in_curl) {
         http__todo(request, HTTP_WAITING);
-    else
+    } else {
         enter_multi(request);
+    }
     return request;
 }
 
@@ -359,8 +367,9 @@ void http_cancel(struct http_request *request)
 {
     if (request == NULL || request->state == HTTP_REPORTING)
         return;
-    if (request->client->in_curl || request->on_todo)
+    if (request->client->in_curl || request->on_todo) {
         http__todo(request, HTTP_CANCELLED);
-    else
+    } else {
         drop(request);
+    }
 }

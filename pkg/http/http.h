@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http: asynchronous HTTPS client (libcurl's multi interface on libuv) and a tiny server for health.
+ * http: asynchronous HTTPS client (libcurl's multi interface on libuv) and a tiny server for
+ * health.
  *
- * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name always verified; no redirects; no proxy unless
- * set; no request is ever sent twice by itself: libcurl's silent replay of a request on a reused
- * connection is switched off by a body that cannot be rewound. Bodies are bounded. The callback comes exactly once,
- * later, never from inside http_send; after http_cancel it does not come.
+ * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name always verified; no redirects; no proxy
+ * unless set; no request is ever sent twice by itself: libcurl's silent replay of a request on a
+ * reused connection is switched off by a body that cannot be rewound. Bodies are bounded. The
+ * callback comes exactly once, later, never from inside http_send; after http_cancel it does not
+ * come.
  */
 #ifndef PS_HTTP_H
 #define PS_HTTP_H
@@ -13,7 +15,7 @@
 #include "base/base.h"
 #include "loop/loop.h"
 
-#define HTTP_URL_MAX ((size_t)64 * 1024)
+#define HTTP_URL_MAX  ((size_t)64 * 1024)
 #define HTTP_BODY_MAX ((size_t)64 * 1024 * 1024) /* an answer kept whole: one page of a list */
 
 /* Called once before the first client and after the last. */
@@ -46,9 +48,9 @@ struct http_response {
     int64_t retry_after_ms; /* 0 when the server did not say */
     bool sent; /* some of the request may have reached the server: without an answer, who knows */
     bool reused_connection;
-    /* Set when no whole answer came (PS_EIO, PS_ETIMEOUT, PS_ELIMIT, PS_EPROTO, PS_ECANCELED by on_data,
-     * PS_EINVAL for a URL or header that is refused before anything is sent; err.http_status is the status
-     * when its line was read); code 0 for any status. */
+    /* Set when no whole answer came (PS_EIO, PS_ETIMEOUT, PS_ELIMIT, PS_EPROTO, PS_ECANCELED by
+     * on_data, PS_EINVAL for a URL or header that is refused before anything is sent;
+     * err.http_status is the status when its line was read); code 0 for any status. */
     struct ps_err err;
 };
 
@@ -63,8 +65,8 @@ struct http_send {
     const char *url;
     const struct http_header *headers;
     size_t header_count;
-    const char *bearer; /* token without "Bearer ", or NULL; never logged */
-    struct ps_str body; /* copied; empty = none */
+    const char *bearer;      /* token without "Bearer ", or NULL; never logged */
+    struct ps_str body;      /* copied; empty = none */
     int64_t timeout_ms;      /* whole exchange; 0 = none (watches) */
     int64_t idle_timeout_ms; /* no byte for that long ends it with PS_ETIMEOUT; 0 = none */
     size_t body_max;         /* 0 = HTTP_BODY_MAX */
@@ -77,22 +79,24 @@ struct http_send {
 /* The handle is valid until on_done has been called or http_cancel. */
 struct http_request *http_send(struct http_client *client, const struct http_send *send);
 void http_cancel(struct http_request *request);
-/* Would http_send take it? https everywhere, http only to this host's own loopback address; no user, no
- * blank and no control character in it. */
+/* Would http_send take it? https everywhere, http only to this host's own loopback address; no
+ * user, no blank and no control character in it. */
 int http_url_check(const char *url, struct ps_err *err) PS_MUST_CHECK;
 
 /* ---- server ---------------------------------------------------------------------------------- */
 
-#define HTTP_SERVER_HEAD_MAX ((size_t)8192)
+#define HTTP_SERVER_HEAD_MAX        ((size_t)8192)
 #define HTTP_SERVER_CONNECTIONS_MAX 64
 
 /* GET only, one answer for each connection. The handler writes the body and returns the status; the
  * content type is text/plain; charset=utf-8 unless it sets *content_type. */
-typedef int http_handler_fn(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);
+typedef int http_handler_fn(void *self, struct ps_str path, struct ps_buf *body,
+                            const char **content_type);
 struct http_server;
 /* address is "127.0.0.1:8081", "[::]:8081" or ":8081" (all addresses). NULL and *err on failure. */
-struct http_server *http_server_new(struct loop *loop, const char *address, http_handler_fn *handler,
-                                    void *self, struct ps_err *err) PS_MUST_CHECK;
+struct http_server *http_server_new(struct loop *loop, const char *address,
+                                    http_handler_fn *handler, void *self,
+                                    struct ps_err *err) PS_MUST_CHECK;
 void http_server_free(struct http_server *server);
 int http_server_port(const struct http_server *server);
 

@@ -56,7 +56,8 @@ struct http_request {
 
 /* request.c: everything about one exchange but its place in the client. */
 struct http_request *http__request_new(struct http_client *client, const struct http_send *send);
-void http__request_free(struct http_request *request); /* the easy handle is out of the multi handle */
+void http__request_free(
+    struct http_request *request); /* the easy handle is out of the multi handle */
 /* Calls on_done with what curl says. */
 void http__request_report(struct http_request *request, CURLcode code);
 

@@ -8,19 +8,20 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define CONNECT_TIMEOUT_MS 10000L
+#define CONNECT_TIMEOUT_MS    10000L
 /* Servers close connections idle for 90 s; curl's own limit of 118 s would meet closed ones. */
-#define POOL_AGE_MAX_S 60L
+#define POOL_AGE_MAX_S        60L
 /* As client-go: a peer that is gone is noticed after 30 s of silence or of unacknowledged data. */
-#define KEEPALIVE_IDLE_S       30L
-#define KEEPALIVE_INTERVAL_S   10L
-#define TCP_UNACKNOWLEDGED_MS  30000U
-#define HEAD_MAX               ((size_t)256 * 1024)
-#define ERROR_BODY_MAX         ((size_t)1024 * 1024) /* of an answer that is not 2xx to a stream */
-#define RETRY_AFTER_MAX_MS     ((int64_t)24 * 3600 * 1000)
-#define BEARER_MAX             ((size_t)64 * 1024)
+#define KEEPALIVE_IDLE_S      30L
+#define KEEPALIVE_INTERVAL_S  10L
+#define TCP_UNACKNOWLEDGED_MS 30000U
+#define HEAD_MAX              ((size_t)256 * 1024)
+#define ERROR_BODY_MAX        ((size_t)1024 * 1024) /* of an answer that is not 2xx to a stream */
+#define RETRY_AFTER_MAX_MS    ((int64_t)24 * 3600 * 1000)
+#define BEARER_MAX            ((size_t)64 * 1024)
 
-/* ---- curl's callbacks -------------------------------------------------------------------------- */
+/* ---- curl's callbacks --------------------------------------------------------------------------
+ */
 
 static bool is_wanted(const struct http_request *request)
 {
@@ -41,6 +42,7 @@ static bool is_success(const struct http_request *request)
     return status >= 200 && status < 300;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): curl's type
 static size_t on_head(char *line, size_t size, size_t n, void *self)
 {
     struct http_request *request = self;
@@ -51,7 +53,8 @@ static size_t on_head(char *line, size_t size, size_t n, void *self)
     touch(request);
     request->head_bytes += n;
     if (request->head_bytes > HEAD_MAX) {
-        (void)ps_fail(&request->err, PS_ELIMIT, "the answer's head is larger than %zu bytes", HEAD_MAX);
+        (void)ps_fail(&request->err, PS_ELIMIT, "the answer's head is larger than %zu bytes",
+                      HEAD_MAX);
         return n + 1;
     }
     const bool is_end = n <= 2 && (line[0] == '\r' || line[0] == '\n');
@@ -69,7 +72,8 @@ static size_t gather(struct http_request *request, const char *p, size_t n)
     ps_buf_add(&request->answer, p, n);
     if (!ps_buf_failed(&request->answer))
         return n;
-    (void)ps_fail(&request->err, PS_ELIMIT, "the answer is larger than %zu bytes", request->answer.max);
+    (void)ps_fail(&request->err, PS_ELIMIT, "the answer is larger than %zu bytes",
+                  request->answer.max);
     return CURL_WRITEFUNC_ERROR;
 }
 
@@ -104,8 +108,9 @@ static size_t on_send(char *p, size_t size, size_t n, void *self)
     return n;
 }
 
-/* curl repeats a request by itself when a reused connection dies before the answer: a create would be
- * made twice. It cannot repeat what it cannot rewind; a body given by CURLOPT_POSTFIELDS it could. */
+/* curl repeats a request by itself when a reused connection dies before the answer: a create would
+ * be made twice. It cannot repeat what it cannot rewind; a body given by CURLOPT_POSTFIELDS it
+ * could. */
 static int on_rewind(void *self, curl_off_t offset, int origin)
 {
     (void)self;
@@ -127,7 +132,8 @@ static int on_socket_made(void *self, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
-/* ---- making it --------------------------------------------------------------------------------- */
+/* ---- making it ---------------------------------------------------------------------------------
+ */
 
 static void add_header(struct http_request *request, const char *line)
 {
@@ -142,18 +148,20 @@ static void set_headers(struct http_request *request, const struct http_send *se
     for (size_t i = 0; i < send->header_count; i++) {
         PS_AUTO_BUF(line, HTTP_URL_MAX);
         ps_buf_printf(&line, "%s: %s", send->headers[i].name, send->headers[i].value);
-        if (ps_buf_failed(&line))
+        if (ps_buf_failed(&line)) {
             (void)ps_fail(&request->err, PS_EINVAL, "header %s: too long", send->headers[i].name);
-        else
+        } else {
             add_header(request, ps_buf_text(&line));
+        }
     }
     if (send->bearer != NULL) {
         PS_AUTO_BUF(line, BEARER_MAX);
         ps_buf_printf(&line, "Authorization: Bearer %s", send->bearer);
-        if (ps_buf_failed(&line))
+        if (ps_buf_failed(&line)) {
             (void)ps_fail(&request->err, PS_EINVAL, "bearer token: too long");
-        else
+        } else {
             add_header(request, ps_buf_text(&line));
+        }
         ps_wipe(line.p, line.n);
     }
     /* No waiting for "100 Continue" before a body. */
@@ -175,7 +183,8 @@ static void set_body(struct http_request *request, const struct http_send *send)
     (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
     request->body = ps_xstrndup(send->body.p, send->body.n);
     request->body_n = send->body.n;
-    if (send->body.n == 0) /* nothing that could not be rewound: only a reused connection is ever replayed */
+    if (send->body.n ==
+        0) /* nothing that could not be rewound: only a reused connection is ever replayed */
         (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -183,7 +192,8 @@ static void set_connection(const struct http_request *request)
 {
     CURL *easy = request->easy;
 
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http"); /* http_url_check: loopback */
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
+                           "https,http"); /* http_url_check: loopback */
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -198,7 +208,7 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
 }
 
-static void set_blob(CURL *easy, CURLoption option, char *pem, size_t n)
+static void set_blob(CURL *easy, CURLoption option, void *pem, size_t n)
 {
     /* The client outlives its requests. */
     struct curl_blob blob = {.data = pem, .len = n, .flags = CURL_BLOB_NOCOPY};
@@ -233,7 +243,8 @@ static void set_callbacks(struct http_request *request, const struct http_send *
     (void)curl_easy_setopt(easy, CURLOPT_URL, send->url);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, request->client->user_agent);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)send->timeout_ms);
-    /* API servers send watches as many gzip members, which curl does not read: plain for streams. */
+    /* API servers send watches as many gzip members, which curl does not read: plain for streams.
+     */
     if (send->on_data == NULL)
         (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
@@ -290,9 +301,10 @@ struct http_request *http__request_new(struct http_client *client, const struct 
 void http__request_free(struct http_request *request)
 {
     curl_easy_cleanup(request->easy);
-    for (const struct curl_slist *line = request->headers; line != NULL; line = line->next)
+    for (const struct curl_slist *line = request->headers; line != NULL; line = line->next) {
         if (ps_str_starts(ps_str(line->data), "Authorization:"))
             ps_wipe(line->data, strlen(line->data));
+    }
     curl_slist_free_all(request->headers);
     loop_timer_free(request->quiet_timer);
     ps_buf_fini(&request->answer);
@@ -300,7 +312,8 @@ void http__request_free(struct http_request *request)
     ps_free(request);
 }
 
-/* ---- its result -------------------------------------------------------------------------------- */
+/* ---- its result --------------------------------------------------------------------------------
+ */
 
 static int code_of(CURLcode code)
 {
@@ -308,15 +321,16 @@ static int code_of(CURLcode code)
         CURLcode curl;
         int code;
     } known[] = {
-        {CURLE_OPERATION_TIMEDOUT, PS_ETIMEOUT},   {CURLE_URL_MALFORMAT, PS_EINVAL},
-        {CURLE_UNSUPPORTED_PROTOCOL, PS_EINVAL},   {CURLE_WEIRD_SERVER_REPLY, PS_EPROTO},
-        {CURLE_BAD_CONTENT_ENCODING, PS_EPROTO},
-        {CURLE_HTTP2, PS_EPROTO},                  {CURLE_FILESIZE_EXCEEDED, PS_ELIMIT},
+        {CURLE_OPERATION_TIMEDOUT, PS_ETIMEOUT}, {CURLE_URL_MALFORMAT, PS_EINVAL},
+        {CURLE_UNSUPPORTED_PROTOCOL, PS_EINVAL}, {CURLE_WEIRD_SERVER_REPLY, PS_EPROTO},
+        {CURLE_BAD_CONTENT_ENCODING, PS_EPROTO}, {CURLE_HTTP2, PS_EPROTO},
+        {CURLE_FILESIZE_EXCEEDED, PS_ELIMIT},
     };
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(known); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(known); i++) {
         if (known[i].curl == code)
             return known[i].code;
+    }
     return PS_EIO;
 }
 
@@ -350,9 +364,10 @@ void http__request_report(struct http_request *request, CURLcode code)
     (void)curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects);
     /* Where curl wanted to repeat it, the second connection is counted too. */
     response.reused_connection = response.sent && (connects == 0 || code == CURLE_SEND_FAIL_REWIND);
-    if (request->err.code == 0 && code != CURLE_OK)
+    if (request->err.code == 0 && code != CURLE_OK) {
         (void)ps_fail(&request->err, code_of(code), "%s",
                       request->curl_error[0] ? request->curl_error : curl_easy_strerror(code));
+    }
     if (request->err.code != 0) {
         request->err.http_status = (int)status;
         response.err = request->err;

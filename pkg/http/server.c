@@ -35,7 +35,8 @@ struct connection {
     char piece[2048];
 };
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections -------------------------------------------------------------------------------
+ */
 
 static void accept_one(struct http_server *server);
 
@@ -55,10 +56,11 @@ static void connection_close(struct connection *conn)
     if (conn->closing)
         return;
     conn->closing = true;
-    if (conn->prev != NULL)
+    if (conn->prev != NULL) {
         conn->prev->next = conn->next;
-    else
+    } else {
         server->connections = conn->next;
+    }
     if (conn->next != NULL)
         conn->next->prev = conn->prev;
     server->count--;
@@ -90,7 +92,8 @@ static void on_written(uv_write_t *req, int status)
         connection_close(conn);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers -----------------------------------------------------------------------------------
+ */
 
 static const char *reason_of(int status)
 {
@@ -146,10 +149,11 @@ static void handle(struct connection *conn, struct ps_str path)
 
     if (conn->closing) /* the handler has freed the server */
         return;
-    if (ps_buf_failed(&body) || status < 200 || status > 599)
+    if (ps_buf_failed(&body) || status < 200 || status > 599) {
         refuse(conn, 500);
-    else
+    } else {
         answer(conn, status, type, ps_buf_get(&body));
+    }
 }
 
 /* RFC 9112 §3: method SP target SP version. */
@@ -182,7 +186,8 @@ static bool is_head_whole(const struct ps_buf *head)
            ps_str_find(ps_buf_get(head), "\n\n") >= 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -197,7 +202,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct connection *conn = PS_CONTAINER_OF(stream, struct connection, tcp);
 
     if (n < 0) {
-        /* A half-closed client may still want its answer: the write or the time-out ends it then. */
+        /* A half-closed client may still want its answer: the write or the time-out ends it then.
+         */
         if (n != UV_EOF || !conn->answered || conn->tcp.write_queue_size == 0)
             connection_close(conn);
         return;
@@ -205,10 +211,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (conn->answered) /* read and forgotten, so that closing does not reset */
         return;
     ps_buf_add(&conn->head, buf->base, (size_t)n);
-    if (ps_buf_failed(&conn->head))
+    if (ps_buf_failed(&conn->head)) {
         refuse(conn, 431);
-    else if (is_head_whole(&conn->head))
+    } else if (is_head_whole(&conn->head)) {
         answer_request(conn);
+    }
 }
 
 static void accept_one(struct http_server *server)
@@ -232,7 +239,8 @@ static void accept_one(struct http_server *server)
         connection_close(conn);
 }
 
-/* ---- server ------------------------------------------------------------------------------------ */
+/* ---- server ------------------------------------------------------------------------------------
+ */
 
 static void on_connection(uv_stream_t *stream, int status)
 {
@@ -242,10 +250,11 @@ static void on_connection(uv_stream_t *stream, int status)
         ps_log(PS_LOG_WARN, "health_accept_failed", "error", uv_strerror(status), NULL);
         return;
     }
-    if (server->count < HTTP_SERVER_CONNECTIONS_MAX)
+    if (server->count < HTTP_SERVER_CONNECTIONS_MAX) {
         accept_one(server);
-    else
+    } else {
         server->held = true;
+    }
 }
 
 static int parse_address(const char *text, struct sockaddr_storage *address, struct ps_err *err)
@@ -254,7 +263,8 @@ static int parse_address(const char *text, struct sockaddr_storage *address, str
     const char *colon = strrchr(text, ':');
     int64_t port;
 
-    if (colon == NULL || all.n > ADDRESS_MAX || !ps_str_to_i64(ps_str(colon + 1), &port) || port > 65535)
+    if (colon == NULL || all.n > ADDRESS_MAX || !ps_str_to_i64(ps_str(colon + 1), &port) ||
+        port > 65535)
         return ps_fail(err, PS_EINVAL, "address: expected host:port, [host]:port or :port");
     PS_AUTO_BUF(host, ADDRESS_MAX);
     ps_buf_add(&host, text, (size_t)(colon - text));
@@ -317,8 +327,8 @@ static struct http_server *server_new(struct loop *loop, const char *address, st
     return NULL;
 }
 
-struct http_server *http_server_new(struct loop *loop, const char *address, http_handler_fn *handler,
-                                    void *self, struct ps_err *err)
+struct http_server *http_server_new(struct loop *loop, const char *address,
+                                    http_handler_fn *handler, void *self, struct ps_err *err)
 {
     struct http_server *server = server_new(loop, address, err);
 

@@ -24,10 +24,11 @@ static int check_parts(CURLU *parsed, struct ps_err *err)
     (void)curl_url_get(parsed, CURLUPART_USER, &user, 0);
     (void)curl_url_get(parsed, CURLUPART_HOST, &host, 0);
     (void)curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
-    if (user != NULL)
+    if (user != NULL) {
         code = ps_fail(err, PS_EINVAL, "URL: user names in URLs are refused");
-    else if (ps_streq(scheme, "http") && !is_loopback(host))
+    } else if (ps_streq(scheme, "http") && !is_loopback(host)) {
         code = ps_fail(err, PS_EINVAL, "URL: http is refused, except to localhost: use https");
+    }
     curl_free(user);
     curl_free(host);
     curl_free(scheme);
@@ -36,9 +37,10 @@ static int check_parts(CURLU *parsed, struct ps_err *err)
 
 static bool has_only_visible(const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
         if (*p <= 0x20 || *p >= 0x7F)
             return false;
+    }
     return true;
 }
 
@@ -57,10 +59,11 @@ int http_url_check(const char *url, struct ps_err *err)
     ps_assert(parsed != NULL);
     int code = 0;
 
-    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) != CURLUE_OK)
+    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) != CURLUE_OK) {
         code = ps_fail(err, PS_EINVAL, "URL: not understood");
-    else
+    } else {
         code = check_parts(parsed, err);
+    }
     curl_url_cleanup(parsed);
     return code;
 }
@@ -77,9 +80,10 @@ static bool is_token(const char *name)
 /* RFC 9110 §5.5 without its obsolete forms: no line end can start a header of its own. */
 static bool is_field_value(const char *value)
 {
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
+    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
         if ((*p < 0x20 && *p != '\t') || *p >= 0x7F)
             return false;
+    }
     return value[0] != '\0';
 }
 
@@ -90,11 +94,12 @@ int http__check_send(const struct http_send *send, struct ps_err *err)
     if (code == 0 && (!is_token(send->method)))
         code = ps_fail(err, PS_EINVAL, "method: not a token");
     for (size_t i = 0; code == 0 && i < send->header_count; i++) {
-        if (!is_token(send->headers[i].name))
+        if (!is_token(send->headers[i].name)) {
             code = ps_fail(err, PS_EINVAL, "header %zu: its name is not a token", i);
-        else if (!is_field_value(send->headers[i].value))
+        } else if (!is_field_value(send->headers[i].value)) {
             code = ps_fail(err, PS_EINVAL, "header %s: empty, or a character that is not allowed",
                            send->headers[i].name);
+        }
     }
     if (code == 0 && send->bearer != NULL &&
         (send->bearer[0] == '\0' || !has_only_visible(send->bearer)))

@@ -8,7 +8,7 @@
 #define WATCH_CONNECTIONS  256L
 #define REQUEST_TIMEOUT_MS 32000
 /* kubelet renews a token long before it ends; client-go reads it again as often. */
-#define TOKEN_AGE_MAX_MS 50000
+#define TOKEN_AGE_MAX_MS   50000
 
 struct kube_call {
     struct kube_client *client;
@@ -23,7 +23,8 @@ struct kube_call {
     void *self;
 };
 
-/* ---- token ------------------------------------------------------------------------------------- */
+/* ---- token -------------------------------------------------------------------------------------
+ */
 
 const char *kube__token(struct kube_client *client, bool fresh)
 {
@@ -44,7 +45,8 @@ const char *kube__token(struct kube_client *client, bool fresh)
     return token;
 }
 
-/* ---- client ------------------------------------------------------------------------------------ */
+/* ---- client ------------------------------------------------------------------------------------
+ */
 
 struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config,
                                     const char *user_agent)
@@ -88,7 +90,8 @@ const char *kube_client_server(const struct kube_client *client)
     return client->server;
 }
 
-/* ---- what is asked ----------------------------------------------------------------------------- */
+/* ---- what is asked -----------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name, *method, *content_type;
@@ -127,8 +130,10 @@ static int check(const struct kube_request *request, struct ps_err *err)
         return ps_fail(err, PS_EINVAL, "name: expected for a create of a subresource only");
     if ((verb == KUBE_GET || is_patch(verb) || verb == KUBE_DELETE) && request->name == NULL)
         return ps_fail(err, PS_EINVAL, "name: missing");
-    if ((verb == KUBE_CREATE || is_patch(verb)) && js_type(request->body) != JS_OBJECT)
-        return ps_fail(err, PS_EINVAL, "body: expected an object, got %s", js_type_name(request->body));
+    if ((verb == KUBE_CREATE || is_patch(verb)) && js_type(request->body) != JS_OBJECT) {
+        return ps_fail(err, PS_EINVAL, "body: expected an object, got %s",
+                       js_type_name(request->body));
+    }
     if (verb == KUBE_DELETE && (request->uid == NULL || request->uid[0] == '\0'))
         return ps_fail(err, PS_EINVAL, "uid: nothing is deleted without it");
     if (verb == KUBE_CREATE && request->kind->namespaced && request->namespace == NULL)
@@ -142,10 +147,12 @@ static int make_url(const struct kube_client *client, const struct kube_request 
     int code = check(request, err);
 
     ps_buf_str(url, client->server);
-    if (code == 0 && request->raw)
+    if (code == 0 && request->raw) {
         ps_buf_str(url, request->raw_path);
-    else if (code == 0)
-        code = kube_path(url, request->kind, request->namespace, request->name, request->subresource, err);
+    } else if (code == 0) {
+        code = kube_path(url, request->kind, request->namespace, request->name,
+                         request->subresource, err);
+    }
     if (request->verb == KUBE_LIST && request->label_selector != NULL)
         kube_query(url, "labelSelector", request->label_selector);
     if (request->verb == KUBE_CREATE || is_patch(request->verb)) {
@@ -170,14 +177,16 @@ static char *make_body(const struct kube_request *request)
     return js_text(options);
 }
 
-/* ---- what is answered -------------------------------------------------------------------------- */
+/* ---- what is answered --------------------------------------------------------------------------
+ */
 
 static void call_unlink(struct kube_call *call)
 {
-    if (call->prev != NULL)
+    if (call->prev != NULL) {
         call->prev->next = call->next;
-    else
+    } else {
         call->client->calls = call->next;
+    }
     if (call->next != NULL)
         call->next->prev = call->prev;
 }
@@ -249,7 +258,8 @@ static void on_answer(void *self, const struct http_response *answer)
         kube__error_of(answer, &response.err, &body);
         response.status = body;
         /* A gateway's or server's 5xx may come after the write has happened. */
-        response.unknown = is_write && (answer->status >= 500 || (answer->err.code != 0 && answer->sent));
+        response.unknown =
+            is_write && (answer->status >= 500 || (answer->err.code != 0 && answer->sent));
     }
     finish(call, &response);
 }

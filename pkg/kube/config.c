@@ -2,7 +2,6 @@
 /* Where the API server is and who we are: from inside a cluster, or from a kubeconfig file. */
 #include "internal.h"
 
-#include <libgen.h>
 #include <string.h>
 
 #define PATH_MAX_BYTES ((size_t)4096)
@@ -39,10 +38,11 @@ static int read_service_account(struct kube_config *config, const char *dir, str
     config->token = kube__read_token(config->token_file, err);
     if (config->token == NULL)
         return err != NULL ? err->code : PS_EINVAL;
-    if (kube__read_file(&ca, ca_path, &absent) == 0)
+    if (kube__read_file(&ca, ca_path, &absent) == 0) {
         config->ca_pem = ps_buf_take(&ca);
-    else /* the system's roots may do */
+    } else { /* the system's roots may do */
         ps_log(PS_LOG_WARN, "service_account_ca_unreadable", "error", absent.message, NULL);
+    }
     if (kube__read_file(&namespace, namespace_path, &absent) == 0) {
         const struct ps_str text = ps_str_trim(ps_buf_get(&namespace));
 
@@ -58,9 +58,11 @@ int kube_config_in_cluster(struct kube_config *config, const char *host, const c
     int64_t number;
 
     *config = (struct kube_config){0};
-    if (host == NULL || host[0] == '\0' || port == NULL || port[0] == '\0')
-        return ps_fail(err, PS_ENOENT,
-                       "not in a cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set");
+    if (host == NULL || host[0] == '\0' || port == NULL || port[0] == '\0') {
+        return ps_fail(
+            err, PS_ENOENT,
+            "not in a cluster: KUBERNETES_SERVICE_HOST or KUBERNETES_SERVICE_PORT is not set");
+    }
     if (!ps_str_to_i64(ps_str(port), &number) || number < 1 || number > PORT_MAX)
         return ps_fail(err, PS_EINVAL, "KUBERNETES_SERVICE_PORT: expected a port number");
     PS_AUTO_BUF(server, KUBE__URL_MAX);
@@ -86,9 +88,11 @@ int kube_config_load(struct kube_config *config, const char *path, const char *c
     *config = (struct kube_config){0};
     if (code != 0)
         return code;
-    PS_AUTO_FREE char *copy = ps_xstrdup(path);
+    const char *slash = strrchr(path, '/');
+    PS_AUTO_FREE char *dir =
+        slash != NULL ? ps_xstrndup(path, (size_t)(slash - path) + 1) : ps_xstrdup(".");
 
-    code = kube_config_parse(config, ps_buf_get(&text), dirname(copy), context, err);
+    code = kube_config_parse(config, ps_buf_get(&text), dir, context, err);
     ps_wipe(text.p, text.n);
     return code == 0 ? 0 : ps_fail_prefix(err, "%s", path);
 }

@@ -14,8 +14,8 @@ static const char *metadata_text(const struct json_t *object, const char *key)
 static void poison(struct kube_reflector *reflector, const char *namespace, const char *name,
                    const char *why)
 {
-    ps_log(PS_LOG_WARN, "object_unreadable", "resource", reflector->kind.plural, "namespace", namespace,
-           "name", name, "error", why, NULL);
+    ps_log(PS_LOG_WARN, "object_unreadable", "resource", reflector->kind.plural, "namespace",
+           namespace, "name", name, "error", why, NULL);
     reflector->on.on_poison(reflector->on.self, namespace, name, why);
 }
 
@@ -26,7 +26,8 @@ static bool is_usable(const struct json_t *object)
            !ps_streq(js_str(js_get(object, "kind")), "Status");
 }
 
-/* ---- lists ------------------------------------------------------------------------------------- */
+/* ---- lists -------------------------------------------------------------------------------------
+ */
 
 static void take_item(struct kube_reflector *reflector, struct ps_str text)
 {
@@ -99,7 +100,8 @@ int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *
     return code;
 }
 
-/* ---- watches ----------------------------------------------------------------------------------- */
+/* ---- watches -----------------------------------------------------------------------------------
+ */
 
 enum event {
     EVENT_ADDED,
@@ -114,9 +116,10 @@ static enum event event_of(const char *type)
 {
     static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++) {
         if (ps_streq(type, names[i]))
             return (enum event)i;
+    }
     return EVENT_NONE;
 }
 
@@ -145,28 +148,32 @@ static bool advance(struct kube_reflector *reflector, const char *rv)
 static bool take_error(struct kube_reflector *reflector, const struct json_t *status)
 {
     kube__error_of_status(status, &reflector->verdict_err);
-    if (reflector->verdict_err.code == PS_EGONE)
+    if (reflector->verdict_err.code == PS_EGONE) {
         reflector->verdict = KUBE__GONE;
-    else if (reflector->verdict_err.code == PS_ETHROTTLED)
+    } else if (reflector->verdict_err.code == PS_ETHROTTLED) {
         reflector->verdict = KUBE__THROTTLED;
-    else
+    } else {
         reflector->verdict = KUBE__BROKEN;
+    }
     return false;
 }
 
-static bool take_object(struct kube_reflector *reflector, enum event event, const struct json_t *object)
+static bool take_object(struct kube_reflector *reflector, enum event event,
+                        const struct json_t *object)
 {
-    if (!is_usable(object))
+    if (!is_usable(object)) {
         poison(reflector, metadata_text(object, "namespace"), metadata_text(object, "name"),
                "not an object with a name");
-    else if (event == EVENT_DELETED)
+    } else if (event == EVENT_DELETED) {
         reflector->on.on_deleted(reflector->on.self, object);
-    else
+    } else {
         reflector->on.on_changed(reflector->on.self, object);
+    }
     return advance(reflector, metadata_text(object, "resourceVersion"));
 }
 
-/* The parser refuses it: what can be told from its text. That it is deleted needs no more than names. */
+/* The parser refuses it: what can be told from its text. That it is deleted needs no more than
+ * names. */
 static bool take_shreds(struct kube_reflector *reflector, struct ps_str frame, const char *why)
 {
     struct ps_str type_part;

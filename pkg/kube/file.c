@@ -38,9 +38,10 @@ int kube__read_file(struct ps_buf *out, const char *path, struct ps_err *err)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-    if (fd < 0)
+    if (fd < 0) {
         return ps_fail(err, errno == ENOENT ? PS_ENOENT : PS_EIO, "%s: %s", path,
                        strerrordesc_np(errno));
+    }
     const int code = read_all(out, fd, path, err);
 
     (void)close(fd);
@@ -55,10 +56,11 @@ char *kube__read_token(const char *path, struct ps_err *err)
     if (kube__read_file(&text, path, err) == 0) {
         const struct ps_str trimmed = ps_str_trim(ps_buf_get(&text));
 
-        if (trimmed.n > 0)
+        if (trimmed.n > 0) {
             token = ps_xstrndup(trimmed.p, trimmed.n);
-        else
+        } else {
             (void)ps_fail(err, PS_EINVAL, "%s: no token in it", path);
+        }
     }
     ps_wipe(text.p, text.n);
     return token;

@@ -29,7 +29,8 @@ static bool is_gap(char c)
     return c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
-/* Advances over the inside of an object, up to its end or the end of the piece; returns the count. */
+/* Advances over the inside of an object, up to its end or the end of the piece; returns the count.
+ */
 static size_t advance(struct kube__framer *framer, struct ps_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -74,17 +75,19 @@ static int take(struct kube__framer *framer, struct ps_str *rest, kube__frame_fn
     return go_on ? 0 : PS_ECANCELED;
 }
 
-int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn, void *self)
+int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn,
+                      void *self)
 {
     int code = 0;
 
     while (piece.n > 0 && code == 0) {
-        if (framer->depth == 0 && is_gap(piece.p[0]))
+        if (framer->depth == 0 && is_gap(piece.p[0])) {
             piece = ps_str_skip(piece, 1);
-        else if (framer->depth == 0 && piece.p[0] != '{')
+        } else if (framer->depth == 0 && piece.p[0] != '{') {
             code = PS_EPROTO;
-        else
+        } else {
             code = take(framer, &piece, fn, self);
+        }
     }
     return code;
 }

@@ -9,16 +9,19 @@
 #define KUBE__URL_MAX   HTTP_URL_MAX
 #define KUBE__RV_MAX    ((size_t)128)
 
-/* ---- file.c ------------------------------------------------------------------------------------ */
+/* ---- file.c ------------------------------------------------------------------------------------
+ */
 
 /* A regular file whole, or an error that names it; NUL bytes in it are refused. */
 int kube__read_file(struct ps_buf *out, const char *path, struct ps_err *err) PS_MUST_CHECK;
-/* A token file: its text without the white space around it; an empty one is an error. Caller frees. */
+/* A token file: its text without the white space around it; an empty one is an error. Caller frees.
+ */
 char *kube__read_token(const char *path, struct ps_err *err) PS_MUST_CHECK;
 /* Overwrites and frees; NULL is fine. */
 void kube__wipe_text(char *secret);
 
-/* ---- client.c ---------------------------------------------------------------------------------- */
+/* ---- client.c ----------------------------------------------------------------------------------
+ */
 
 struct kube_client {
     struct loop *loop;
@@ -30,17 +33,22 @@ struct kube_client {
     size_t reflectors;
 };
 
-/* The token to use now, or NULL; borrowed until the next call. `fresh` reads the file again in any case. */
+/* The token to use now, or NULL; borrowed until the next call. `fresh` reads the file again in any
+ * case. */
 const char *kube__token(struct kube_client *client, bool fresh);
 
-/* ---- status.c ---------------------------------------------------------------------------------- */
+/* ---- status.c ----------------------------------------------------------------------------------
+ */
 
-/* Fills *err from an answer that is not 2xx; *status is the parsed Status object (new reference) or NULL. */
-void kube__error_of(const struct http_response *response, struct ps_err *err, struct json_t **status);
+/* Fills *err from an answer that is not 2xx; *status is the parsed Status object (new reference) or
+ * NULL. */
+void kube__error_of(const struct http_response *response, struct ps_err *err,
+                    struct json_t **status);
 /* The same for a Status object by itself (an ERROR event). */
 void kube__error_of_status(const struct json_t *status, struct ps_err *err);
 
-/* ---- scan.c ------------------------------------------------------------------------------------ */
+/* ---- scan.c ------------------------------------------------------------------------------------
+ */
 
 /*
  * Looks into JSON text without reading it as a whole: finds where values begin and end. It does not
@@ -48,8 +56,8 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err);
  */
 /* The value of a member of the object; false when absent, or when the text ends before. */
 bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *value);
-/* Takes the next value off an array's inside: *rest starts behind '['. false at the end; *bad tells an
- * end that is none (no ']'). */
+/* Takes the next value off an array's inside: *rest starts behind '['. false at the end; *bad tells
+ * an end that is none (no ']'). */
 bool kube__scan_item(struct ps_str *rest, struct ps_str *item, bool *bad);
 /* The text of a string value when it has no escapes and fits; "" otherwise. */
 void kube__scan_text(struct ps_str value, char *out, size_t size);
@@ -61,9 +69,11 @@ struct kube__shreds {
     char namespace[KUBE__NAME_SIZE], name[KUBE__NAME_SIZE], uid[KUBE__NAME_SIZE];
     char rv[KUBE__RV_MAX];
 };
+
 void kube__scan_object(struct ps_str object, struct kube__shreds *shreds);
 
-/* ---- framer.c ---------------------------------------------------------------------------------- */
+/* ---- framer.c ----------------------------------------------------------------------------------
+ */
 
 /* Cuts a stream of JSON objects, which comes in any pieces, into one object each. */
 struct kube__framer {
@@ -78,11 +88,13 @@ typedef bool kube__frame_fn(void *self, struct ps_str frame);
 void kube__framer_init(struct kube__framer *framer, size_t max);
 void kube__framer_fini(struct kube__framer *framer);
 void kube__framer_clear(struct kube__framer *framer);
-/* 0, or PS_ELIMIT for an object above the ceiling, PS_EPROTO for bytes between objects, PS_ECANCELED
- * when fn stopped; after an error the stream has to be given up. */
-int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn, void *self);
+/* 0, or PS_ELIMIT for an object above the ceiling, PS_EPROTO for bytes between objects,
+ * PS_ECANCELED when fn stopped; after an error the stream has to be given up. */
+int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn,
+                      void *self);
 
-/* ---- reflector.c and events.c ------------------------------------------------------------------ */
+/* ---- reflector.c and events.c ------------------------------------------------------------------
+ */
 
 enum kube__state {
     KUBE__NEW,        /* not started */
@@ -104,42 +116,38 @@ struct kube_reflector {
     struct kube_client *client;
     struct kube_kind kind;
     char *namespace; /* for the log */
-    char *url;       /* without what lists and watches add; NULL and url_err when it can't be made */
-    struct ps_err url_err;
-    bool metadata_only;
+    char *url; /* without what lists and watches add; NULL and url_err when it can't be made */
     int64_t watch_timeout_ms, idle_timeout_ms;
     struct kube_reflector_callbacks on;
-    enum kube__state state;
     struct http_request *request;
     struct loop_timer *timer;
     struct loop_backoff backoff;
     int64_t backed_off_ms; /* when the backoff was used last */
-    /* the list */
-    char *continue_token; /* of the next page; NULL before the first */
-    char *rv;             /* where a watch goes on; NULL before the first list */
-    bool unpaged;         /* the last list ran out of time between its pages: ask for all at once */
-    bool synced;
-    int64_t listed_ms; /* end of the last list */
-    /* the watch */
+    char *trouble;         /* what on_health was told last */
+    char *continue_token;  /* of the list's next page; NULL before the first */
+    char *rv;              /* where a watch goes on; NULL before the first list */
+    int64_t listed_ms;     /* end of the last list */
+    int64_t started_ms;    /* of the watch */
+    size_t progress;       /* how often rv has advanced in this watch */
     struct kube__framer framer;
+    struct ps_err url_err, verdict_err;
     enum kube__verdict verdict;
-    struct ps_err verdict_err;
-    bool open;
-    size_t progress;    /* how often rv has advanced */
-    int64_t started_ms; /* of the watch */
-    /* both */
-    bool retried_auth; /* one retry after a 401 */
-    char *trouble;     /* what on_health was told last */
+    enum kube__state state;
     unsigned int depth; /* its own functions on the stack: freed when the last returns */
     bool dead;
+    bool metadata_only;
+    bool unpaged;      /* the last list ran out of time between its pages: ask for all at once */
+    bool synced;       /* a first list is complete */
+    bool open;         /* the watch has begun to answer */
+    bool retried_auth; /* one retry after a 401 */
 };
 
-/* Gives out one page. 0, and *done tells whether it was the last; *done also after the callbacks have freed
- * the reflector. */
+/* Gives out one page. 0, and *done tells whether it was the last; *done also after the callbacks
+ * have freed the reflector. */
 int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *done,
                     struct ps_err *err) PS_MUST_CHECK;
-/* One watch event; false: the stream is to be given up, for the reason in verdict, or because the reflector
- * is dead. */
+/* One watch event; false: the stream is to be given up, for the reason in verdict, or because the
+ * reflector is dead. */
 bool kube__take_event(void *reflector, struct ps_str frame);
 
 #endif

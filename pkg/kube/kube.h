@@ -22,25 +22,28 @@ struct kube_config {
     char *server;    /* "https://10.0.0.1:443/prefix", no trailing slash */
     char *namespace; /* of the context or the service account; may be NULL */
     char *ca_pem, *client_cert_pem, *client_key_pem; /* or NULL */
-    char *token;      /* or NULL */
-    char *token_file; /* re-read about every minute; or NULL */
+    char *token;                                     /* or NULL */
+    char *token_file;                                /* re-read about every minute; or NULL */
 };
 
 #define KUBE_SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 
-/* From KUBERNETES_SERVICE_HOST/PORT (given as texts, NULL = unset) and the service account's directory. */
-int kube_config_in_cluster(struct kube_config *config, const char *host, const char *port, const char *dir,
-                           struct ps_err *err) PS_MUST_CHECK;
-/* One kubeconfig file; context NULL = current-context. Client certificates, tokens, token files; what is not
- * supported yet (exec, auth-provider, username/password, proxy-url, tls-server-name, impersonation,
- * insecure-skip-tls-verify) is refused by name. */
-int kube_config_load(struct kube_config *config, const char *path, const char *context, struct ps_err *err) PS_MUST_CHECK;
+/* From KUBERNETES_SERVICE_HOST/PORT (given as texts, NULL = unset) and the service account's
+ * directory. */
+int kube_config_in_cluster(struct kube_config *config, const char *host, const char *port,
+                           const char *dir, struct ps_err *err) PS_MUST_CHECK;
+/* One kubeconfig file; context NULL = current-context. Client certificates, tokens, token files;
+ * what is not supported yet (exec, auth-provider, username/password, proxy-url, tls-server-name,
+ * impersonation, insecure-skip-tls-verify) is refused by name. */
+int kube_config_load(struct kube_config *config, const char *path, const char *context,
+                     struct ps_err *err) PS_MUST_CHECK;
 /* The same from text; relative paths are resolved against dir. */
-int kube_config_parse(struct kube_config *config, struct ps_str text, const char *dir, const char *context,
-                      struct ps_err *err) PS_MUST_CHECK;
+int kube_config_parse(struct kube_config *config, struct ps_str text, const char *dir,
+                      const char *context, struct ps_err *err) PS_MUST_CHECK;
 void kube_config_fini(struct kube_config *config);
 
-/* ---- kinds and URLs ---------------------------------------------------------------------------- */
+/* ---- kinds and URLs ----------------------------------------------------------------------------
+ */
 
 /* A resource of the API; usually a static constant. */
 struct kube_kind {
@@ -51,27 +54,38 @@ struct kube_kind {
     bool namespaced;
 };
 
-/* Appends the path; every part is percent-encoded. An empty name or namespace where one is due is an
- * error, never the collection's URL. name NULL = the collection; namespace NULL = all namespaces;
- * subresource NULL = none. The namespace is ignored for kinds that have none. */
-int kube_path(struct ps_buf *out, const struct kube_kind *kind, const char *namespace, const char *name,
-              const char *subresource, struct ps_err *err) PS_MUST_CHECK;
+/* Appends the path; every part is percent-encoded. An empty name or namespace where one is due is
+ * an error, never the collection's URL. name NULL = the collection; namespace NULL = all
+ * namespaces; subresource NULL = none. The namespace is ignored for kinds that have none. */
+int kube_path(struct ps_buf *out, const struct kube_kind *kind, const char *namespace,
+              const char *name, const char *subresource, struct ps_err *err) PS_MUST_CHECK;
 /* Appends "?key=value" or "&key=value", percent-encoded. */
 void kube_query(struct ps_buf *url, const char *key, const char *value);
 
-/* resourceVersions of one kind: decimal texts of any length. Answers false when either is not one. */
+/* resourceVersions of one kind: decimal texts of any length. Answers false when either is not one.
+ */
 bool kube_rv_compare(const char *a, const char *b, int *order);
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------------------------------
+ */
 
 struct kube_client;
 /* Two pools: watches, and everything else. Copies what it needs. */
-struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config, const char *user_agent);
+struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config,
+                                    const char *user_agent);
 /* Cancels all calls; its reflectors must have been freed. */
 void kube_client_free(struct kube_client *client);
 const char *kube_client_server(const struct kube_client *client);
 
-enum kube_verb { KUBE_GET, KUBE_LIST, KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC, KUBE_DELETE };
+enum kube_verb {
+    KUBE_GET,
+    KUBE_LIST,
+    KUBE_CREATE,
+    KUBE_PATCH_MERGE,
+    KUBE_PATCH_STRATEGIC,
+    KUBE_DELETE
+};
+
 const char *kube_verb_name(enum kube_verb verb);
 
 struct kube_request {
@@ -86,13 +100,13 @@ struct kube_request {
 };
 
 struct kube_response {
-    int code;                    /* 0, or negative PS_E… (err has the server's words) */
-    struct ps_err err;           /* message: the Status message of the server, or the transport's error */
-    const char *reason;          /* Status.reason, "" when none */
+    int code;           /* 0, or negative PS_E… (err has the server's words) */
+    struct ps_err err;  /* message: the Status message of the server, or the transport's error */
+    const char *reason; /* Status.reason, "" when none */
     const struct json_t *status; /* the Status object on failure (details.causes…), or NULL */
-    struct json_t *object;       /* on success; borrowed until the callback returns (js_ref to keep) */
-    /* A write whose effect is not known: sent, but no answer came, or a 5xx (a time-out behind the server
-     * looks like that), or a 2xx that can't be read. */
+    struct json_t *object; /* on success; borrowed until the callback returns (js_ref to keep) */
+    /* A write whose effect is not known: sent, but no answer came, or a 5xx (a time-out behind the
+     * server looks like that), or a 2xx that can't be read. */
     bool unknown;
 };
 
@@ -100,21 +114,22 @@ typedef void kube_done_fn(void *self, const struct kube_response *response);
 struct kube_call;
 /* The call is valid until done or kube_cancel. Error mapping: 400/422 PS_EINVAL, 401 PS_EAUTH, 403
  * PS_EDENIED, 404 PS_ENOENT, 409 AlreadyExists PS_EEXIST, other 409 PS_ECONFLICT, 410 PS_EGONE,
- * 413 PS_ELIMIT, 429 PS_ETHROTTLED, 5xx PS_ESERVER. A 401 re-reads the token file and tries once more (GET or not: a 401
- * has no effect). Nothing else is retried here. Creates and patches ask for fieldManager=penstock and
- * fieldValidation=Strict. Timeout 32 s. */
+ * 413 PS_ELIMIT, 429 PS_ETHROTTLED, 5xx PS_ESERVER. A 401 re-reads the token file and tries once
+ * more (GET or not: a 401 has no effect). Nothing else is retried here. Creates and patches ask for
+ * fieldManager=penstock and fieldValidation=Strict. Timeout 32 s. */
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);
 
-/* ---- reflector ---------------------------------------------------------------------------------- */
+/* ---- reflector ----------------------------------------------------------------------------------
+ */
 
 /*
- * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion at first,
- * then a watch that resumes; 410 in both forms relists; bookmarks advance the resume point; one object that
- * cannot be parsed is logged, reported by on_poison, and harms nothing else.
- * All pages of one list are one snapshot: on_replace is called once, when the last page has come, with
- * every item having been given to on_item before it.
+ * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion
+ * at first, then a watch that resumes; 410 in both forms relists; bookmarks advance the resume
+ * point; one object that cannot be parsed is logged, reported by on_poison, and harms nothing else.
+ * All pages of one list are one snapshot: on_replace is called once, when the last page has come,
+ * with every item having been given to on_item before it.
  */
 struct kube_reflector;
 
@@ -124,20 +139,21 @@ struct kube_reflector_callbacks {
     /* Of a running list: collect into a new set. */
     void (*on_list_begin)(void *self);
     void (*on_list_item)(void *self, const struct json_t *object);
-    /* The set is whole as of rv: swap it in. Not called when the list failed; the next on_list_begin
-     * starts anew. */
+    /* The set is whole as of rv: swap it in. Not called when the list failed; the next
+     * on_list_begin starts anew. */
     void (*on_list_end)(void *self, const char *rv);
-    /* Watch events. `object` is borrowed. A changed uid under one name is given as deleted + changed by
-     * the receiver's own store (see operator's cache). */
+    /* Watch events. `object` is borrowed. A changed uid under one name is given as deleted +
+     * changed by the receiver's own store (see operator's cache). */
     void (*on_changed)(void *self, const struct json_t *object);
     void (*on_deleted)(void *self, const struct json_t *object);
     /* The view is as new as rv (after every event and bookmark). */
     void (*on_progress)(void *self, const char *rv);
     /* An item that is no object we can read. Names may be "" when even they can't be read. Between
-     * on_list_begin and on_list_end it is there, and must not be taken for deleted. (A deletion of such an
-     * object still comes as on_deleted, with nothing but metadata.) */
+     * on_list_begin and on_list_end it is there, and must not be taken for deleted. (A deletion of
+     * such an object still comes as on_deleted, with nothing but metadata.) */
     void (*on_poison)(void *self, const char *namespace, const char *name, const char *why);
-    /* State of health: NULL = in order, else words for people ("pods: forbidden: …"). On changes only. */
+    /* State of health: NULL = in order, else words for people ("pods: forbidden: …"). On changes
+     * only. */
     void (*on_health)(void *self, const char *trouble);
     void *self;
 };
@@ -146,16 +162,17 @@ struct kube_reflector_options {
     const struct kube_kind *kind;
     const char *namespace;      /* NULL = all */
     const char *label_selector; /* or NULL */
-    bool metadata_only;         /* PartialObjectMetadata: no spec, status or data comes over the wire */
-    /* Times in ms, 0 = the defaults: client-go's 800 … 30000 for the backoff, watch time-out uniform in 300 … 600 s, no
-     * byte for 180 s. Tests shorten them. */
+    bool metadata_only; /* PartialObjectMetadata: no spec, status or data comes over the wire */
+    /* Times in ms, 0 = the defaults: client-go's 800 … 30000 for the backoff, watch time-out
+     * uniform in 300 … 600 s, no byte for 180 s. Tests shorten them. */
     int64_t backoff_first_ms, backoff_max_ms, watch_timeout_ms, idle_timeout_ms;
 };
 
-struct kube_reflector *kube_reflector_new(struct kube_client *client, const struct kube_reflector_options *options,
+struct kube_reflector *kube_reflector_new(struct kube_client *client,
+                                          const struct kube_reflector_options *options,
                                           const struct kube_reflector_callbacks *callbacks);
 void kube_reflector_start(struct kube_reflector *reflector);
-void kube_reflector_free(struct kube_reflector *reflector); /* no callback after this */
+void kube_reflector_free(struct kube_reflector *reflector);         /* no callback after this */
 bool kube_reflector_synced(const struct kube_reflector *reflector); /* a first list is complete */
 
 #endif

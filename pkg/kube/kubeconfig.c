@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One kubeconfig text: its context's cluster and user. What is not supported is refused by its name. */
+/* One kubeconfig text: its context's cluster and user. What is not supported is refused by its
+ * name. */
 #include "internal.h"
 
 #include <string.h>
@@ -18,14 +19,16 @@ static int refuse(struct ps_err *err, const struct entry *entry, const char *key
 }
 
 /* NULL when absent, null or empty, as the tools that write these files mean it. */
-static int get_text(const struct entry *entry, const char *key, const char **text, struct ps_err *err)
+static int get_text(const struct entry *entry, const char *key, const char **text,
+                    struct ps_err *err)
 {
     const struct json_t *value = js_get(entry->object, key);
 
     *text = js_str(value);
-    if (*text == NULL && js_type(value) != JS_ABSENT && js_type(value) != JS_NULL)
+    if (*text == NULL && js_type(value) != JS_ABSENT && js_type(value) != JS_NULL) {
         return ps_fail(err, PS_EINVAL, "%s.%s: expected a string, got %s", entry->where, key,
                        js_type_name(value));
+    }
     if (*text != NULL && **text == '\0')
         *text = NULL;
     return 0;
@@ -45,9 +48,10 @@ static int find(const struct json_t *root, const char *list_key, const char *nam
         ps_buf_printf(&where, "%s[%.200s].%s", list_key, name, key);
         memcpy(found->where, ps_buf_text(&where), where.n + 1);
         found->object = js_get(item, key);
-        if (js_type(found->object) != JS_OBJECT)
+        if (js_type(found->object) != JS_OBJECT) {
             return ps_fail(err, PS_EINVAL, "%s: expected an object, got %s", found->where,
                            js_type_name(found->object));
+        }
         return 0;
     }
     return ps_fail(err, PS_EINVAL, "%s: no entry named \"%.200s\"", list_key, name);
@@ -69,7 +73,8 @@ static int refuse_unsupported(const struct entry *entry, const char *const *keys
     return 0;
 }
 
-/* ---- certificates and keys --------------------------------------------------------------------- */
+/* ---- certificates and keys ---------------------------------------------------------------------
+ */
 
 static int decode(const struct entry *entry, const char *key, const char *data, struct ps_buf *pem,
                   struct ps_err *err)
@@ -91,8 +96,8 @@ static char *resolve(const char *dir, const char *path)
     return ps_buf_take(&whole);
 }
 
-static int read_file_of(const struct entry *entry, const char *key, const char *dir, const char *path,
-                        struct ps_buf *pem, struct ps_err *err)
+static int read_file_of(const struct entry *entry, const char *key, const char *dir,
+                        const char *path, struct ps_buf *pem, struct ps_err *err)
 {
     PS_AUTO_FREE char *whole = resolve(dir, path);
 
@@ -101,12 +106,13 @@ static int read_file_of(const struct entry *entry, const char *key, const char *
     return 0;
 }
 
-/* The PEM text under `key` (a path) or `key`-data (base64); *pem stays NULL when neither is given. */
+/* The PEM text under `key` (a path) or `key`-data (base64); *pem stays NULL when neither is given.
+ */
 static int get_pem(const struct entry *entry, const char *key, const char *dir, char **pem,
                    struct ps_err *err)
 {
-    const char *path;
-    const char *data;
+    const char *path = NULL;
+    const char *data = NULL;
     int code;
     PS_AUTO_BUF(data_key, WHERE_MAX);
     PS_AUTO_BUF(text, KUBE_CONFIG_MAX);
@@ -119,27 +125,30 @@ static int get_pem(const struct entry *entry, const char *key, const char *dir, 
         return refuse(err, entry, key, "given twice: as a file and as data");
     if (path == NULL && data == NULL)
         return 0;
-    if (data != NULL)
+    if (data != NULL) {
         code = decode(entry, ps_buf_text(&data_key), data, &text, err);
-    else
+    } else {
         code = read_file_of(entry, key, dir, path, &text, err);
+    }
     if (code == 0 && ps_str_find(ps_buf_get(&text), "-----BEGIN ") < 0)
         code = refuse(err, entry, data ? ps_buf_text(&data_key) : key, "no PEM block in it");
-    if (code == 0)
+    if (code == 0) {
         *pem = ps_buf_take(&text);
-    else
+    } else {
         ps_wipe(text.p, text.n);
+    }
     return code;
 }
 
-/* ---- cluster and user -------------------------------------------------------------------------- */
+/* ---- cluster and user --------------------------------------------------------------------------
+ */
 
 static int take_cluster(struct kube_config *config, const struct entry *cluster, const char *dir,
                         struct ps_err *err)
 {
     static const char *const unsupported[] = {"insecure-skip-tls-verify", "proxy-url",
                                               "tls-server-name"};
-    const char *server;
+    const char *server = NULL;
 
     if (refuse_unsupported(cluster, unsupported, PS_ARRAY_LEN(unsupported), err) != 0 ||
         get_text(cluster, "server", &server, err) != 0)
@@ -161,8 +170,8 @@ static int take_cluster(struct kube_config *config, const struct entry *cluster,
 static int take_token(struct kube_config *config, const struct entry *user, const char *dir,
                       struct ps_err *err)
 {
-    const char *token;
-    const char *path;
+    const char *token = NULL;
+    const char *path = NULL;
 
     if (get_text(user, "token", &token, err) != 0 || get_text(user, "tokenFile", &path, err) != 0)
         return PS_EINVAL;
@@ -181,9 +190,9 @@ static int take_token(struct kube_config *config, const struct entry *user, cons
 static int take_user(struct kube_config *config, const struct entry *user, const char *dir,
                      struct ps_err *err)
 {
-    static const char *const unsupported[] = {"exec",        "auth-provider", "username",
-                                              "password",    "as",            "as-uid",
-                                              "as-groups",   "as-user-extra"};
+    static const char *const unsupported[] = {
+        "exec", "auth-provider", "username",  "password",
+        "as",   "as-uid",        "as-groups", "as-user-extra"};
 
     if (refuse_unsupported(user, unsupported, PS_ARRAY_LEN(unsupported), err) != 0)
         return PS_EINVAL;
@@ -201,12 +210,12 @@ static int take_user(struct kube_config *config, const struct entry *user, const
 static int take_context(struct kube_config *config, const struct json_t *root, const char *dir,
                         const char *name, struct ps_err *err)
 {
-    struct entry context;
-    struct entry cluster;
-    struct entry user;
-    const char *cluster_name;
-    const char *user_name;
-    const char *namespace;
+    struct entry context = {0};
+    struct entry cluster = {0};
+    struct entry user = {0};
+    const char *cluster_name = NULL;
+    const char *user_name = NULL;
+    const char *namespace = NULL;
     int code = find(root, "contexts", name, "context", &context, err);
 
     if (code != 0 || (code = get_text(&context, "cluster", &cluster_name, err)) != 0 ||
@@ -237,8 +246,10 @@ int kube_config_parse(struct kube_config *config, struct ps_str text, const char
 
     if (root == NULL)
         return err != NULL ? err->code : PS_EINVAL;
-    if (js_type(root) != JS_OBJECT)
-        return ps_fail(err, PS_EINVAL, "kubeconfig: expected an object, got %s", js_type_name(root));
+    if (js_type(root) != JS_OBJECT) {
+        return ps_fail(err, PS_EINVAL, "kubeconfig: expected an object, got %s",
+                       js_type_name(root));
+    }
     if (context == NULL || context[0] == '\0')
         context = js_path_str(root, "current-context");
     if (context == NULL || context[0] == '\0')

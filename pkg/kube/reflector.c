@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * List, then watch, for ever. One function enters each state; what follows an end of a list or of a watch
- * is decided in after_list_failure() and after_watch().
+ * List, then watch, for ever. One function enters each state; what follows an end of a list or of a
+ * watch is decided in after_list_failure() and after_watch().
  *
  *   NEW -> LIST -> WATCH -> WATCH …                     the normal life
  *   LIST  -- failed ------------------------> WAIT_LIST  -> LIST
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define PAGE_SIZE "500"
+#define PAGE_SIZE            "500"
 /* client-go's numbers: backoff, its reset, watch time-out and what counts as a very short watch. */
 #define BACKOFF_FIRST_MS     800
 #define BACKOFF_MAX_MS       30000
@@ -22,13 +22,14 @@
 #define WATCH_TIMEOUT_MAX_MS 600000
 #define SHORT_WATCH_MS       1000
 /* Bookmarks come every minute: three of them missing is a dead connection. */
-#define IDLE_TIMEOUT_MS 180000
+#define IDLE_TIMEOUT_MS      180000
 /* How much longer than asked a server may keep a watch. */
-#define WATCH_GRACE_MS  5000
-#define LIST_TIMEOUT_MS 60000
-#define TROUBLE_MAX     ((size_t)PS_ERR_MESSAGE_MAX + 256)
+#define WATCH_GRACE_MS       5000
+#define LIST_TIMEOUT_MS      60000
+#define TROUBLE_MAX          ((size_t)PS_ERR_MESSAGE_MAX + 256)
 
-/* ---- entering and leaving ---------------------------------------------------------------------- */
+/* ---- entering and leaving ----------------------------------------------------------------------
+ */
 
 static void destroy(struct kube_reflector *reflector)
 {
@@ -41,7 +42,8 @@ static void destroy(struct kube_reflector *reflector)
     ps_free(reflector);
 }
 
-/* Around everything that may call back: freeing in a callback waits for the end of the outermost. */
+/* Around everything that may call back: freeing in a callback waits for the end of the outermost.
+ */
 static void enter(struct kube_reflector *reflector)
 {
     reflector->depth++;
@@ -73,8 +75,10 @@ static void set_state(struct kube_reflector *reflector, enum kube__state state)
 static void tell_health(struct kube_reflector *reflector, const struct ps_err *err)
 {
     PS_AUTO_BUF(words, TROUBLE_MAX);
-    if (err != NULL)
-        ps_buf_printf(&words, "%s: %s: %s", reflector->kind.plural, ps_code_text(err->code), err->message);
+    if (err != NULL) {
+        ps_buf_printf(&words, "%s: %s: %s", reflector->kind.plural, ps_code_text(err->code),
+                      err->message);
+    }
     const char *trouble = err != NULL ? ps_buf_text(&words) : NULL;
 
     if (reflector->dead || ps_streq(trouble, reflector->trouble))
@@ -84,7 +88,8 @@ static void tell_health(struct kube_reflector *reflector, const struct ps_err *e
     reflector->on.on_health(reflector->on.self, reflector->trouble);
 }
 
-static void wait_then(struct kube_reflector *reflector, enum kube__state state, const struct ps_err *err)
+static void wait_then(struct kube_reflector *reflector, enum kube__state state,
+                      const struct ps_err *err)
 {
     const int64_t now = loop_now_ms();
     struct loop_backoff *backoff = &reflector->backoff;
@@ -103,7 +108,8 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state, 
     loop_timer_set(reflector->timer, delay > err->retry_after_ms ? delay : err->retry_after_ms);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------------------------------
+ */
 
 static bool retry_auth(struct kube_reflector *reflector, const struct http_response *response)
 {
@@ -121,9 +127,10 @@ static void on_page(void *self, const struct http_response *response);
 static void send_page(struct kube_reflector *reflector)
 {
     const struct http_header accept = {
-        "Accept", reflector->metadata_only
-                      ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-                      : "application/json"};
+        "Accept",
+        reflector->metadata_only
+            ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+            : "application/json"};
     PS_AUTO_BUF(url, KUBE__URL_MAX);
 
     ps_buf_str(&url, reflector->url);
@@ -170,9 +177,10 @@ static int64_t pick_watch_timeout(const struct kube_reflector *reflector)
 static void enter_watch(struct kube_reflector *reflector)
 {
     const struct http_header accept = {
-        "Accept", reflector->metadata_only
-                      ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-                      : "application/json"};
+        "Accept",
+        reflector->metadata_only
+            ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+            : "application/json"};
     const int64_t timeout_ms = pick_watch_timeout(reflector);
     PS_AUTO_BUF(url, KUBE__URL_MAX);
     PS_AUTO_BUF(seconds, 32);
@@ -208,7 +216,8 @@ static void enter_watch(struct kube_reflector *reflector)
     reflector->request = http_send(reflector->client->watches, &send);
 }
 
-/* ---- the list ---------------------------------------------------------------------------------- */
+/* ---- the list ----------------------------------------------------------------------------------
+ */
 
 static void after_list_failure(struct kube_reflector *reflector, const struct ps_err *err)
 {
@@ -262,10 +271,11 @@ static void on_page(void *self, const struct http_response *response)
 
     enter(reflector);
     reflector->request = NULL;
-    if (retry_auth(reflector, response))
+    if (retry_auth(reflector, response)) {
         send_page(reflector);
-    else
+    } else {
         take_page(reflector, response);
+    }
     leave(reflector);
 }
 
@@ -274,16 +284,18 @@ static void on_timer(void *self)
     struct kube_reflector *reflector = self;
 
     enter(reflector);
-    if (reflector->url == NULL)
+    if (reflector->url == NULL) {
         after_list_failure(reflector, &reflector->url_err);
-    else if (reflector->state == KUBE__WAIT_WATCH)
+    } else if (reflector->state == KUBE__WAIT_WATCH) {
         enter_watch(reflector);
-    else
+    } else {
         enter_list(reflector);
+    }
     leave(reflector);
 }
 
-/* ---- the watch --------------------------------------------------------------------------------- */
+/* ---- the watch ---------------------------------------------------------------------------------
+ */
 
 static void on_watch_open(void *self)
 {
@@ -306,7 +318,8 @@ static bool on_watch_data(void *self, struct ps_str piece)
     if (code == PS_ELIMIT || code == PS_EPROTO) {
         reflector->verdict = KUBE__BROKEN;
         (void)ps_fail(&reflector->verdict_err, code,
-                      code == PS_ELIMIT ? "watch: an object is too large" : "watch: not a stream of objects");
+                      code == PS_ELIMIT ? "watch: an object is too large"
+                                        : "watch: not a stream of objects");
     }
     leave(reflector);
     return go_on;
@@ -315,10 +328,11 @@ static bool on_watch_data(void *self, struct ps_str piece)
 static void relist(struct kube_reflector *reflector, const struct ps_err *err)
 {
     /* A server that forgets at once would otherwise be asked for lists without a pause. */
-    if (loop_now_ms() - reflector->listed_ms < SHORT_WATCH_MS)
+    if (loop_now_ms() - reflector->listed_ms < SHORT_WATCH_MS) {
         wait_then(reflector, KUBE__WAIT_LIST, err);
-    else
+    } else {
         enter_list(reflector);
+    }
 }
 
 /* The watch did open, and ended without a word. */
@@ -345,7 +359,8 @@ static void after_refusal(struct kube_reflector *reflector, const struct ps_err 
     }
     tell_health(reflector, err);
     wait_then(reflector,
-              class == PS_CLASS_RETRY || class == PS_CLASS_THROTTLED ? KUBE__WAIT_WATCH : KUBE__WAIT_LIST,
+              class == PS_CLASS_RETRY || class == PS_CLASS_THROTTLED ? KUBE__WAIT_WATCH
+                                                                     : KUBE__WAIT_LIST,
               err);
 }
 
@@ -384,14 +399,16 @@ static void on_watch_done(void *self, const struct http_response *response)
 
     enter(reflector);
     reflector->request = NULL;
-    if (retry_auth(reflector, response))
+    if (retry_auth(reflector, response)) {
         enter_watch(reflector);
-    else
+    } else {
         after_watch(reflector, response);
+    }
     leave(reflector);
 }
 
-/* ---- public ------------------------------------------------------------------------------------ */
+/* ---- public ------------------------------------------------------------------------------------
+ */
 
 static void make_url(struct kube_reflector *reflector, const struct kube_reflector_options *options)
 {
@@ -402,10 +419,11 @@ static void make_url(struct kube_reflector *reflector, const struct kube_reflect
         return;
     if (options->label_selector != NULL)
         kube_query(&url, "labelSelector", options->label_selector);
-    if (ps_buf_failed(&url))
+    if (ps_buf_failed(&url)) {
         (void)ps_fail(&reflector->url_err, PS_ELIMIT, "URL: longer than %zu bytes", KUBE__URL_MAX);
-    else
+    } else {
         reflector->url = ps_buf_take(&url);
+    }
 }
 
 static int64_t or_default(int64_t value, int64_t otherwise)
@@ -438,10 +456,11 @@ struct kube_reflector *kube_reflector_new(struct kube_client *client,
 void kube_reflector_start(struct kube_reflector *reflector)
 {
     ps_assert(reflector->state == KUBE__NEW);
-    if (reflector->url != NULL)
+    if (reflector->url != NULL) {
         enter_list(reflector);
-    else /* told from the loop, not from inside this call */
+    } else { /* told from the loop, not from inside this call */
         loop_timer_set(reflector->timer, 0);
+    }
 }
 
 void kube_reflector_free(struct kube_reflector *reflector)

@@ -20,10 +20,11 @@ static struct ps_str skip_space(struct ps_str s)
 static size_t string_length(struct ps_str s)
 {
     for (size_t i = 1; i < s.n; i++) {
-        if (s.p[i] == '\\')
+        if (s.p[i] == '\\') {
             i++;
-        else if (s.p[i] == '"')
+        } else if (s.p[i] == '"') {
             return i + 1;
+        }
     }
     return 0;
 }
@@ -96,9 +97,10 @@ bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *val
     if (rest.n == 0 || rest.p[0] != '{')
         return false;
     rest = ps_str_skip(rest, 1);
-    while (take_member(&rest, &name, value))
+    while (take_member(&rest, &name, value)) {
         if (ps_str_is(name, key))
             return true;
+    }
     return false;
 }
 
@@ -120,9 +122,11 @@ void kube__scan_text(struct ps_str value, char *out, size_t size)
     out[0] = '\0';
     if (value.n < 2 || value.n - 2 >= size || value.p[0] != '"')
         return;
-    for (size_t i = 1; i + 1 < value.n; i++)
-        if (value.p[i] == '\\' || (unsigned char)value.p[i] < 0x20 || (unsigned char)value.p[i] > 0x7E)
+    for (size_t i = 1; i + 1 < value.n; i++) {
+        if (value.p[i] == '\\' || (unsigned char)value.p[i] < 0x20 ||
+            (unsigned char)value.p[i] > 0x7E)
             return;
+    }
     memcpy(out, value.p + 1, value.n - 2);
     out[value.n - 2] = '\0';
 }

@@ -12,17 +12,18 @@ static int code_of(int http_status, const char *reason)
     static const struct {
         int http_status, code;
     } known[] = {
-        {400, PS_EINVAL},  {401, PS_EAUTH},     {403, PS_EDENIED}, {404, PS_ENOENT},
-        {405, PS_EINVAL},  {406, PS_EINVAL},    {408, PS_ETIMEOUT}, {409, PS_ECONFLICT},
-        {410, PS_EGONE},   {413, PS_ELIMIT},    {415, PS_EINVAL},  {422, PS_EINVAL},
+        {400, PS_EINVAL},     {401, PS_EAUTH},  {403, PS_EDENIED},  {404, PS_ENOENT},
+        {405, PS_EINVAL},     {406, PS_EINVAL}, {408, PS_ETIMEOUT}, {409, PS_ECONFLICT},
+        {410, PS_EGONE},      {413, PS_ELIMIT}, {415, PS_EINVAL},   {422, PS_EINVAL},
         {429, PS_ETHROTTLED},
     };
 
     if (http_status == 409 && ps_streq(reason, "AlreadyExists"))
         return PS_EEXIST;
-    for (size_t i = 0; i < PS_ARRAY_LEN(known); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(known); i++) {
         if (known[i].http_status == http_status)
             return known[i].code;
+    }
     if (http_status >= 500)
         return PS_ESERVER;
     return http_status >= 400 ? PS_EINVAL : PS_EPROTO;
@@ -37,7 +38,9 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err)
     const int known = http_status >= 100 && http_status <= 599 ? (int)http_status : 500;
 
     (void)ps_fail(err, code_of(known, reason), "%s",
-                  message != NULL && message[0] != '\0' ? message : reason != NULL ? reason : "no reason given");
+                  message != NULL && message[0] != '\0' ? message
+                  : reason != NULL                      ? reason
+                                                        : "no reason given");
     err->http_status = known;
     if (seconds > 0)
         err->retry_after_ms = (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
@@ -47,11 +50,17 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err)
 static void quote(struct ps_buf *out, struct ps_str body)
 {
     body = ps_str_trim(ps_str_head(body, body.n < EXCERPT_MAX ? body.n : EXCERPT_MAX));
-    for (size_t i = 0; i < body.n; i++)
-        ps_buf_char(out, body.p[i] >= 0x20 && body.p[i] < 0x7F ? body.p[i] : ' ');
+    for (size_t i = 0; i < body.n; i++) {
+        if (body.p[i] >= 0x20 && body.p[i] < 0x7F) {
+            ps_buf_char(out, body.p[i]);
+        } else {
+            ps_buf_char(out, ' ');
+        }
+    }
 }
 
-void kube__error_of(const struct http_response *response, struct ps_err *err, struct json_t **status)
+void kube__error_of(const struct http_response *response, struct ps_err *err,
+                    struct json_t **status)
 {
     *status = NULL;
     if (response->err.code != 0) {

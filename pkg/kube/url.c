@@ -4,19 +4,22 @@
 
 #include <string.h>
 
-/* Names are DNS subdomains of at most 253 bytes; some kinds allow more characters, none more length. */
+/* Names are DNS subdomains of at most 253 bytes; some kinds allow more characters, none more
+ * length. */
 #define PART_MAX ((size_t)253)
 
 /* RFC 3986 §2.3: everything but unreserved characters is encoded. */
 static void encode(struct ps_buf *out, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 
     for (const char *p = text; *p != '\0'; p++) {
-        if (strchr(plain, *p) != NULL)
+        if (strchr(plain, *p) != NULL) {
             ps_buf_char(out, *p);
-        else
+        } else {
             ps_buf_printf(out, "%%%02X", (unsigned int)(unsigned char)*p);
+        }
     }
 }
 
@@ -24,9 +27,10 @@ static int add_part(struct ps_buf *out, const char *what, const char *text, stru
 {
     /* An empty part would make the collection's URL, a dot another one. */
     if (text == NULL || text[0] == '\0' || strlen(text) > PART_MAX || ps_streq(text, ".") ||
-        ps_streq(text, ".."))
-        return ps_fail(err, PS_EINVAL, "%s: 1 to %zu characters are expected, and not only dots", what,
-                       PART_MAX);
+        ps_streq(text, "..")) {
+        return ps_fail(err, PS_EINVAL, "%s: 1 to %zu characters are expected, and not only dots",
+                       what, PART_MAX);
+    }
     ps_buf_char(out, '/');
     encode(out, text);
     return 0;
@@ -44,8 +48,8 @@ static int add_group(struct ps_buf *out, const struct kube_kind *kind, struct ps
     return add_part(out, "version", kind->version, err);
 }
 
-int kube_path(struct ps_buf *out, const struct kube_kind *kind, const char *namespace, const char *name,
-              const char *subresource, struct ps_err *err)
+int kube_path(struct ps_buf *out, const struct kube_kind *kind, const char *namespace,
+              const char *name, const char *subresource, struct ps_err *err)
 {
     const bool has_namespace = kind->namespaced && (namespace != NULL || name != NULL);
     int code = add_group(out, kind, err);
@@ -91,9 +95,10 @@ bool kube_rv_compare(const char *a, const char *b, int *order)
     const size_t nb = strlen(b);
     const int text_order = strcmp(a, b);
 
-    if (na != nb)
+    if (na != nb) {
         *order = na < nb ? -1 : 1;
-    else
+    } else {
         *order = (text_order > 0) - (text_order < 0);
+    }
     return true;
 }

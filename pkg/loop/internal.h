@@ -12,8 +12,8 @@ struct loop {
 };
 
 /* Delays are counted from now, not from libuv's cached start of the tick, and are at least one
- * millisecond behind that start: a timer that sets itself again can therefore never keep libuv in its
- * timer step, away from the sockets. */
+ * millisecond behind that start: a timer that sets itself again can therefore never keep libuv in
+ * its timer step, away from the sockets. */
 uint64_t loop__uv_delay(const struct loop *loop, int64_t delay_ms);
 
 #endif

@@ -7,7 +7,7 @@
 #include <time.h>
 
 /* Closing a handle takes one turn of the loop, a stream with writes in flight a few. */
-#define LOOP_CLOSE_TURNS 1000
+#define LOOP_CLOSE_TURNS  1000
 /* 100 years: larger delays are mistakes, and must not overflow the sums. */
 #define LOOP_DELAY_MAX_MS ((int64_t)100 * 365 * 24 * 3600 * 1000)
 
@@ -24,7 +24,8 @@ struct loop_signal {
     void *self;
 };
 
-/* ---- loop -------------------------------------------------------------------------------------- */
+/* ---- loop --------------------------------------------------------------------------------------
+ */
 
 static void prepare_process(void)
 {
@@ -74,7 +75,8 @@ struct uv_loop_s *loop_uv(struct loop *loop)
     return &loop->uv;
 }
 
-/* ---- clocks and chance ------------------------------------------------------------------------- */
+/* ---- clocks and chance -------------------------------------------------------------------------
+ */
 
 int64_t loop_now_ms(void)
 {
@@ -119,7 +121,8 @@ uint64_t loop_random(uint64_t n)
     return r % n;
 }
 
-/* ---- timers ------------------------------------------------------------------------------------ */
+/* ---- timers ------------------------------------------------------------------------------------
+ */
 
 uint64_t loop__uv_delay(const struct loop *loop, int64_t delay_ms)
 {
@@ -173,7 +176,8 @@ void loop_timer_stop(struct loop_timer *timer)
     (void)uv_timer_stop(&timer->uv);
 }
 
-/* ---- signals ----------------------------------------------------------------------------------- */
+/* ---- signals -----------------------------------------------------------------------------------
+ */
 
 static void on_signal(uv_signal_t *uv, int signum)
 {
@@ -204,7 +208,8 @@ void loop_signal_free(struct loop_signal *sig)
         uv_close((uv_handle_t *)&sig->uv, on_signal_closed);
 }
 
-/* ---- backoff ----------------------------------------------------------------------------------- */
+/* ---- backoff -----------------------------------------------------------------------------------
+ */
 
 int64_t loop_backoff_next(struct loop_backoff *backoff)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop: libuv as the rest of Penstock sees it: one event loop, timers, signals, clocks, and the work
- * queue of keys.
+ * loop: libuv as the rest of Penstock sees it: one event loop, timers, signals, clocks, and the
+ * work queue of keys.
  *
- * libuv's rule holds for every starting call: either an error now or the callback later, exactly once,
- * never from inside the call. Loop thread only.
+ * libuv's rule holds for every starting call: either an error now or the callback later, exactly
+ * once, never from inside the call. Loop thread only.
  */
 #ifndef PS_LOOP_H
 #define PS_LOOP_H
@@ -22,8 +22,8 @@ void loop_run(struct loop *loop); /* until loop_stop, or nothing is left to wait
 void loop_stop(struct loop *loop);
 struct uv_loop_s *loop_uv(struct loop *loop); /* for http only */
 
-int64_t loop_now_ms(void);      /* monotonic */
-int64_t loop_wall_ms(void);     /* since 1970 */
+int64_t loop_now_ms(void);  /* monotonic */
+int64_t loop_wall_ms(void); /* since 1970 */
 /* Uniform in [0, n); n > 0. Seeded from the system once: jitter, not secrets. */
 uint64_t loop_random(uint64_t n);
 
@@ -46,6 +46,7 @@ struct loop_backoff {
     int64_t first_ms, max_ms;
     int64_t delay_ms; /* what the next failure waits, before jitter; 0 = fresh */
 };
+
 /* Doubles from first_ms to max_ms; the answer is d + uniform[0, d) as client-go's. */
 int64_t loop_backoff_next(struct loop_backoff *backoff);
 void loop_backoff_reset(struct loop_backoff *backoff);
@@ -53,25 +54,29 @@ void loop_backoff_reset(struct loop_backoff *backoff);
 /* ---- work queue ------------------------------------------------------------------------------ */
 
 /*
- * Keys wait until they are due, then are handed to `run`, at most `concurrency` at once and never one
- * key twice at once. A key added while it waits is not doubled: the earlier time wins. A key added while
- * it runs is run again after its loop_queue_done. First due, first served.
+ * Keys wait until they are due, then are handed to `run`, at most `concurrency` at once and never
+ * one key twice at once. A key added while it waits is not doubled: the earlier time wins. A key
+ * added while it runs is run again after its loop_queue_done. First due, first served.
  */
 struct loop_queue;
 typedef void loop_queue_run_fn(void *self, const char *key);
 
 #define LOOP_QUEUE_KEYS_MAX ((size_t)1000000)
-#define LOOP_RETRY_FIRST_MS 5         /* client-go: 5 ms, doubled for each failure … */
-#define LOOP_RETRY_MAX_MS (300 * 1000) /* … but 5 minutes instead of 1000 s: a human waits for it */
+#define LOOP_RETRY_FIRST_MS 5 /* client-go: 5 ms, doubled for each failure … */
+#define LOOP_RETRY_MAX_MS                                                                          \
+    300000 /* … but 5 minutes instead of 1000 s: a human waits for it                            \
+            */
 
-struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_queue_run_fn *run, void *self);
+struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_queue_run_fn *run,
+                                  void *self);
 void loop_queue_free(struct loop_queue *queue);
 void loop_queue_add(struct loop_queue *queue, const char *key);
 void loop_queue_add_after(struct loop_queue *queue, const char *key, int64_t delay_ms);
 /* The run of the key has ended: forget its failures. retry_ms < 0: nothing more to do by itself;
  * >= 0: run it again after that time. */
 void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms);
-/* The run has failed: again after the key's own backoff, and not before min_ms. Returns the delay. */
+/* The run has failed: again after the key's own backoff, and not before min_ms. Returns the delay.
+ */
 int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min_ms);
 /* Stops handing out keys (shutdown). Running ones still call done. */
 void loop_queue_pause(struct loop_queue *queue);

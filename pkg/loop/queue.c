@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The work queue: a binary heap of waiting keys by due time, and a map of all keys, waiting or running.
- * Keys are handed out from libuv's idle step, once a turn at most, so that sockets are read between.
+ * The work queue: a binary heap of waiting keys by due time, and a map of all keys, waiting or
+ * running. Keys are handed out from libuv's idle step, once a turn at most, so that sockets are
+ * read between.
  */
 #include "internal.h"
 
@@ -15,7 +16,7 @@ enum item_state {
 struct item {
     char *key;
     enum item_state state;
-    size_t at;           /* index in the heap while waiting */
+    size_t at; /* index in the heap while waiting */
     int64_t due_ms;
     uint64_t seq;        /* first come, first served among equal times */
     int64_t earliest_ms; /* a server asked to wait until then */
@@ -38,7 +39,8 @@ struct loop_queue {
     bool paused, freed;
 };
 
-/* ---- heap -------------------------------------------------------------------------------------- */
+/* ---- heap --------------------------------------------------------------------------------------
+ */
 
 static bool before(const struct item *a, const struct item *b)
 {
@@ -81,7 +83,7 @@ static void heap_push(struct loop_queue *queue, struct item *item)
 {
     if (queue->count == queue->cap) {
         queue->cap = queue->cap ? queue->cap * 2 : 16;
-        queue->heap = ps_xrealloc(queue->heap, queue->cap * sizeof(*queue->heap));
+        queue->heap = ps_xrealloc(queue->heap, queue->cap * sizeof(void *));
     }
     item->at = queue->count++;
     heap_up(queue, item);
@@ -99,7 +101,8 @@ static struct item *heap_pop(struct loop_queue *queue)
     return first;
 }
 
-/* ---- handing out ------------------------------------------------------------------------------- */
+/* ---- handing out -------------------------------------------------------------------------------
+ */
 
 static void on_idle(uv_idle_t *idle);
 
@@ -109,21 +112,24 @@ static void arm(struct loop_queue *queue)
     const bool able = !queue->paused && queue->count > 0 && queue->running < queue->concurrency;
     const int64_t wait = able ? queue->heap[0]->due_ms - loop_now_ms() : 0;
 
-    if (able && wait <= 0)
+    if (able && wait <= 0) {
         ps_assert(uv_idle_start(&queue->idle, on_idle) == 0);
-    else
+    } else {
         (void)uv_idle_stop(&queue->idle);
-    if (able && wait > 0)
+    }
+    if (able && wait > 0) {
         loop_timer_set(queue->timer, wait);
-    else
+    } else {
         loop_timer_stop(queue->timer);
+    }
 }
 
 static void hand_out(struct loop_queue *queue)
 {
     const int64_t now = loop_now_ms();
 
-    /* At most what waits now: a run that ends at once and asks for more gets it in the next turn. */
+    /* At most what waits now: a run that ends at once and asks for more gets it in the next turn.
+     */
     for (size_t n = queue->count; n > 0 && queue->count > 0; n--) {
         if (queue->paused || queue->running >= queue->concurrency || queue->heap[0]->due_ms > now)
             break;
@@ -149,7 +155,8 @@ static void on_timer(void *self)
     arm(self);
 }
 
-/* ---- public ------------------------------------------------------------------------------------ */
+/* ---- public ------------------------------------------------------------------------------------
+ */
 
 struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_queue_run_fn *run,
                                   void *self)

@@ -164,10 +164,10 @@ int model_stream_read(struct ps_arena *arena, const struct json_t *object, struc
 
     *out = (struct model_stream){0};
     read_metadata(out, object);
-    if (js_type(out->spec) != JS_OBJECT)
-        return ps_fail(err, PS_EINVAL, "spec: expected an object, found %s", js_type_name(out->spec));
     out->stream_name = out->name;
     out->platform = "default";
+    if (js_type(out->spec) != JS_OBJECT)
+        return ps_fail(err, PS_EINVAL, "spec: expected an object, found %s", js_type_name(out->spec));
     out->suspend = js_path_bool(out->spec, "suspend", false);
     if (read_text(&r, out->spec, "spec", "streamName", &out->stream_name) != 0 ||
         read_text(&r, out->spec, "spec", "definition", &out->definition) != 0 ||

@@ -36,6 +36,7 @@ struct gather {
     struct plan__wanted *wanted;
     struct plan__settings base; /* the account's */
     struct ps_buf warnings;
+    bool more_warnings;
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -69,6 +70,10 @@ static void warn(struct gather *g, const char *fmt, ...)
 {
     va_list ap;
 
+    if (g->warnings.n > WARNINGS_MAX) { /* enough to read */
+        g->more_warnings = true;
+        return;
+    }
     if (g->warnings.n > 0)
         ps_buf_str(&g->warnings, "; ");
     va_start(ap, fmt);
@@ -95,6 +100,26 @@ static void label_list(const struct dsl_stream *dsl, struct ps_buf *out)
         ps_buf_printf(out, "%s%s", i ? ", " : "", dsl->apps[i].label);
 }
 
+static const struct model_app *overlay(const struct model_stream *stream, const char *label)
+{
+    for (size_t i = 0; i < stream->app_count; i++)
+        if (strcmp(stream->apps[i].name, label) == 0)
+            return &stream->apps[i];
+    return NULL;
+}
+
+static void check_version(struct gather *g, const char *key, const char *label, const char *rest)
+{
+    const struct model_app *over = overlay(g->stream, label);
+
+    if (strcmp(label, "*") == 0)
+        warn(g, "%s is ignored: a version is chosen for one app, not for all", key);
+    else if (*rest != '\0')
+        warn(g, "%s is ignored: nothing may follow the app's name", key);
+    else if (over != NULL && over->image != NULL)
+        warn(g, "%s is ignored: spec.apps names the image of %s", key, label);
+}
+
 /* Every key must have a meaning or be told of. */
 static int check_keys(struct gather *g)
 {
@@ -116,7 +141,9 @@ static int check_keys(struct gather *g)
                           "allowed, got '%s'", key);
         if (!has_label(g->dsl, label))
             warn(g, "%s is ignored: the definition has no app '%s' (it has %s)", key, label, ps_buf_text(&labels));
-        else if (*rest == '\0' && !ps_str_starts(ps_str(key), "version."))
+        else if (ps_str_starts(ps_str(key), "version."))
+            check_version(g, key, label, rest);
+        else if (*rest == '\0')
             warn(g, "%s is ignored: nothing follows the app's name", key);
     }
     for (size_t i = 0; i < g->stream->app_count; i++)
@@ -202,7 +229,17 @@ static struct model_properties deployer_list(struct gather *g, const char *label
     return out;
 }
 
-static int apply_deployer(struct gather *g, const char *label, const struct model_property *p, bool typed,
+/* The weaker ones first: memory, then limits.memory; a probe's keys for any type, then those for HTTP. */
+enum strength { GENERIC, PLATFORM, TYPED, STRENGTHS };
+
+static enum strength strength_of(struct ps_arena *arena, bool generic, const char *key)
+{
+    if (generic)
+        return GENERIC;
+    return is_typed_probe(arena, key) ? TYPED : PLATFORM;
+}
+
+static int apply_deployer(struct gather *g, const char *label, const struct model_property *p, enum strength strength,
                           struct plan__settings *settings)
 {
     const bool generic = !ps_str_starts(ps_str(p->key), "kubernetes.");
@@ -212,7 +249,7 @@ static int apply_deployer(struct gather *g, const char *label, const struct mode
 
     if (ps_str_starts(ps_str(key), "cloudfoundry.") || ps_str_starts(ps_str(key), "local."))
         return 0; /* meant for another kind of platform */
-    if ((!generic && is_typed_probe(g->arena, key)) != typed)
+    if (strength_of(g->arena, generic, key) != strength)
         return 0;
     if (plan__settings_apply(g->arena, settings, PLAN__FROM_STREAM, generic, key, p->value, &known, &err) != 0)
         return refuse(g, "InvalidProperty", "spec.properties[deployer.%s.%s]: %s", label, p->key, err.message);
@@ -221,14 +258,6 @@ static int apply_deployer(struct gather *g, const char *label, const struct mode
     else if (known == PLAN__STRANGE)
         warn(g, "deployer.%s.%s is ignored: unknown key", label, p->key);
     return 0;
-}
-
-static const struct model_app *overlay(const struct model_stream *stream, const char *label)
-{
-    for (size_t i = 0; i < stream->app_count; i++)
-        if (strcmp(stream->apps[i].name, label) == 0)
-            return &stream->apps[i];
-    return NULL;
 }
 
 static int overlay_quantity(struct gather *g, const struct model_app *over, const struct model_properties *list,
@@ -246,6 +275,14 @@ static int overlay_quantity(struct gather *g, const struct model_app *over, cons
     return 0;
 }
 
+static void check_resources(struct gather *g, const struct model_app *over, const struct model_properties *list,
+                            const char *what)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].key, "cpu") != 0 && strcmp(list->items[i].key, "memory") != 0)
+            warn(g, "spec.apps[%s].resources.%s.%s is ignored: not supported yet", over->name, what, list->items[i].key);
+}
+
 static int overlay_settings(struct gather *g, const struct model_app *over, struct plan__settings *settings)
 {
     if (over == NULL)
@@ -257,6 +294,8 @@ static int overlay_settings(struct gather *g, const struct model_app *over, stru
         overlay_quantity(g, over, &over->requests, "requests", "cpu", &settings->requests_cpu) != 0 ||
         overlay_quantity(g, over, &over->requests, "requests", "memory", &settings->requests_memory) != 0)
         return PS_EINVAL;
+    check_resources(g, over, &over->limits, "limits");
+    check_resources(g, over, &over->requests, "requests");
     for (size_t i = 0; i < over->env.count; i++)
         model_properties_put(g->arena, &settings->env, over->env.items[i].key, over->env.items[i].value);
     return 0;
@@ -268,9 +307,9 @@ static int settings_of(struct gather *g, const char *label, struct plan__setting
 
     *out = g->base;
     out->env = copy_list(g->arena, &g->base.env);
-    for (int typed = 0; typed < 2; typed++)
+    for (int strength = 0; strength < STRENGTHS; strength++)
         for (size_t i = 0; i < list.count; i++)
-            if (apply_deployer(g, label, &list.items[i], typed == 1, out) != 0)
+            if (apply_deployer(g, label, &list.items[i], (enum strength)strength, out) != 0)
                 return PS_EINVAL;
     return overlay_settings(g, overlay(g->stream, label), out);
 }
@@ -304,6 +343,13 @@ static int check_partitions(struct gather *g, const struct plan__app *app, const
     static const char *const keys[] = {"spring.cloud.stream.bindings.output.producer.partitionKeyExpression",
                                        "spring.cloud.stream.bindings.output.producer.partitionKeyExtractorClass"};
 
+    const char *partitioned = model_properties_get(over, "spring.cloud.stream.bindings.input.consumer.partitioned");
+
+    if (app->index > 0 && !g->dsl->unbound && partitioned != NULL && ps_str_ieq(ps_str(partitioned), PS_STR("true")))
+        return refuse(g, "NotSupportedYet", "app %s: partitioned streams are not supported yet (consumer.partitioned)",
+                      app->label);
+    if (app->index + 1 == g->dsl->app_count)
+        return 0; /* nobody in this stream reads what it writes */
     for (size_t i = 0; i < PS_ARRAY_LEN(keys) && !g->dsl->unbound; i++)
         if (model_properties_get(over, keys[i]) != NULL)
             return refuse(g, "NotSupportedYet",
@@ -373,9 +419,9 @@ static int unregistered(struct gather *g, const struct plan__app *app, const cha
     }
     model_registry_candidates(g->registry, app->name, &list);
     return refuse(g, "AppNotRegistered",
-                  "Application name '%s' with type '%s' does not exist in the app registry.%s%s Add \"%s.%s=docker:…\" to a "
+                  "Application name '%s' with type '%s' does not exist in the app registry.%s%s%s Add \"%s.%s=docker:…\" to a "
                   "ConfigMap labelled " MODEL_LABEL_REGISTRY "=true in namespace %s, or set spec.apps[].image.",
-                  app->name, app->type, list.n ? " Candidates: " : "", list.n ? ps_buf_text(&list) : "", app->type,
+                  app->name, app->type, list.n ? " Candidates: " : "", ps_buf_text(&list), list.n ? "." : "", app->type,
                   app->name, g->stream->namespace);
 }
 
@@ -395,8 +441,9 @@ static int image_of(struct gather *g, struct plan__app *app)
     if (entry == NULL)
         return unregistered(g, app, version);
     if (entry->image == NULL)
-        return refuse(g, "ImageNotUsable", "app %s: %s is no container image; on Kubernetes the registry needs a docker: URI",
-                      app->label, entry->uri);
+        return refuse(g, "ImageNotUsable",
+                      "app %s: the URI of %s.%s (%s, line %zu) is no container image; on Kubernetes it has to begin with docker:",
+                      app->label, app->type, app->name, entry->source, entry->line);
     app->image = entry->image;
     app->version = entry->version;
     return 0;
@@ -454,10 +501,10 @@ void plan__apps(struct ps_arena *arena, const struct model_stream *stream, const
     struct gather g = {.arena = arena, .stream = stream, .account = account, .registry = registry, .wanted = wanted};
 
     *wanted = (struct plan__wanted){0};
-    ps_buf_init(&g.warnings, WARNINGS_MAX);
+    ps_buf_init(&g.warnings, WARNINGS_MAX * 2); /* a warning is shorter than the half: keys are */
     if (gather(&g) != 0)
         wanted->count = 0;
     if (g.warnings.n > 0)
-        wanted->warnings = ps_arena_str(arena, ps_buf_get(&g.warnings));
+        wanted->warnings = ps_arena_printf(arena, "%s%s", ps_buf_text(&g.warnings), g.more_warnings ? "; and more" : "");
     ps_buf_fini(&g.warnings);
 }

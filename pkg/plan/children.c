@@ -29,21 +29,44 @@ static bool need_bodies(struct plan__pass *pass)
     return true;
 }
 
-/* The body of an object as revision `number` had it; NULL when nobody knows it any more. *wait is set while the
+/* The newest revision in which the object stands as revision `number` left it; NULL when there is none. */
+static const struct model_object *revision_with(struct plan__pass *pass, const struct plan__object *o, int64_t number)
+{
+    for (size_t i = 0; i < pass->own_count; i++) {
+        struct plan__objects manifest;
+        struct ps_err err;
+
+        if (pass->own[i]->kind != MODEL_REVISION ||
+            plan__manifest_read(pass->arena, pass->own[i]->manifest, &manifest, &err) != 0) {
+            continue;
+        }
+        const struct plan__object *there = plan__objects_find(&manifest, o->kind, o->namespace, o->name);
+
+        if (there != NULL && there->changed_in == number) {
+            return pass->own[i];
+        }
+    }
+    return NULL;
+}
+
+/* The body of an object as revision `number` left it; NULL when nobody knows it any more. *wait is set while the
  * revision has to be fetched. New reference. */
 static struct json_t *body_in(struct plan__pass *pass, const struct plan__object *o, int64_t number, bool *wait)
 {
-    const char *name = plan__revision_name(pass->arena, &pass->stream, number);
+    const struct model_object *revision = revision_with(pass, o, number);
     struct plan__objects old;
     struct ps_err err;
 
-    if (plan__own_child(pass, MODEL_REVISION, pass->stream.namespace, name) == NULL)
+    if (revision == NULL) {
         return NULL;
-    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION, pass->stream.namespace, name);
+    }
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION, revision->namespace, revision->name);
 
     *wait = fact == NULL;
-    if (fact == NULL || fact->seen != PLAN_PRESENT || plan__revision_read(pass->arena, fact->object, &old, NULL, &err) != 0)
+    if (fact == NULL || fact->seen != PLAN_PRESENT ||
+        plan__revision_read(pass->arena, fact->object, &old, NULL, &err) != 0) {
         return NULL;
+    }
     const struct plan__object *before = plan__objects_find(&old, o->kind, o->namespace, o->name);
     struct json_t *body = before ? js_copy(before->body) : NULL;
 
@@ -202,6 +225,8 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
     js_remove(patch, "kind");
     js_remove(js_child(patch, "metadata"), "name");
     js_remove(js_child(patch, "metadata"), "namespace");
+    if (js_path(o->body, "spec.replicas") == NULL && js_get(patch, "spec") != NULL)
+        js_remove(js_get(patch, "spec"), "replicas"); /* no longer ours: null would mean one instance */
     ps_buf_printf(&number, "%lld", (long long)o->changed_in);
     js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION, ps_buf_text(&number));
     patch_replicas(pass, o, child, patch);
@@ -277,15 +302,7 @@ static void remove_rest(struct plan__pass *pass)
     }
 }
 
-static bool is_used(const struct plan__pass *pass, int64_t revision)
-{
-    for (size_t i = 0; i < pass->own_count; i++)
-        if (pass->own[i]->kind != MODEL_REVISION && pass->own[i]->revision == revision)
-            return true;
-    return false;
-}
-
-/* `own` has the newest revisions first. A revision that a child still stands at is needed for its next patch. */
+/* `own` has the newest revisions first. Once every child is at the current one, the older ones are history. */
 static void prune_history(struct plan__pass *pass)
 {
     int64_t kept = 0;
@@ -295,7 +312,7 @@ static void prune_history(struct plan__pass *pass)
 
         if (o->kind != MODEL_REVISION || o == pass->current || o->deleting)
             continue;
-        if (kept++ < pass->stream.history_limit || is_used(pass, o->revision))
+        if (kept++ < pass->stream.history_limit)
             continue;
         plan__op(pass->plan, STAGE_REMOVE, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
     }

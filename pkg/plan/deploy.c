@@ -137,16 +137,16 @@ static int read_mebibytes(struct ps_arena *arena, const char *value, const char 
 }
 
 /* Takes the next NAME=value off *rest. */
-static int next_variable(struct ps_arena *arena, struct ps_str *rest, bool quotes, struct model_property *out,
-                         struct ps_err *err)
+static int next_variable(struct ps_arena *arena, struct ps_str *rest, bool quotes, size_t number,
+                         struct model_property *out, struct ps_err *err)
 {
     const ptrdiff_t equals = ps_str_index(*rest, '=');
     const ptrdiff_t comma = ps_str_index(*rest, ',');
     struct ps_str value;
 
-    if (equals < 0 || (comma >= 0 && comma < equals))
-        return ps_fail(err, PS_EINVAL, "Invalid environment variable declared: %.*s (expected NAME=value)",
-                       (int)(comma >= 0 ? (size_t)comma : rest->n), rest->p);
+    if (equals < 0 || (comma >= 0 && comma < equals)) /* not told: it may be the end of a password with a comma */
+        return ps_fail(err, PS_EINVAL, "variable %zu: expected NAME=value; a value with a comma stands in quotes: "
+                       "NAME='a,b'", number);
     const struct ps_str name = ps_str_trim(ps_str_head(*rest, (size_t)equals));
 
     *rest = ps_str_skip(*rest, (size_t)equals + 1);
@@ -175,14 +175,15 @@ int plan__env_parse(struct ps_arena *arena, const char *text, bool quotes, struc
 
     if (rest.n > ENV_TEXT_MAX)
         return ps_fail(err, PS_ELIMIT, "longer than %zu bytes", ENV_TEXT_MAX);
-    if (ps_str_trim(rest).n == 0)
-        return 0;
-    while (rest.p != NULL) {
+    for (size_t number = 1; rest.p != NULL; number++) {
         struct model_property variable = {0};
+        const ptrdiff_t comma = ps_str_index(rest, ',');
 
-        if (ps_str_trim(rest).n == 0) /* a trailing comma */
-            return 0;
-        const int rc = next_variable(arena, &rest, quotes, &variable, err);
+        if (ps_str_trim(comma < 0 ? rest : ps_str_head(rest, (size_t)comma)).n == 0) { /* nothing: not meant */
+            rest = comma < 0 ? (struct ps_str){NULL, 0} : ps_str_skip(rest, (size_t)comma + 1);
+            continue;
+        }
+        const int rc = next_variable(arena, &rest, quotes, number, &variable, err);
 
         if (rc != 0)
             return rc;
@@ -270,7 +271,7 @@ int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings
         const char *equals = strchr(value, '=');
 
         if (equals == NULL || equals == value)
-            return ps_fail(err, PS_EINVAL, "Invalid environment variable declared: %s (expected NAME=value)", value);
+            return ps_fail(err, PS_EINVAL, "expected NAME=value");
         model_properties_put(arena, &settings->env, ps_arena_str(arena, ps_str_trim(ps_str_n(value, (size_t)(equals - value)))),
                              equals + 1);
         return 0;

@@ -14,6 +14,12 @@
 #include "dsl/dsl.h"
 #include "plan/plan.h"
 
+/* An app has a Service and a Deployment. Revisions with more are damaged. */
+#define PLAN__OBJECTS_MAX (DSL_APPS_MAX * 2)
+/* Creates and patches: the objects, a revision, the finalizer. The rest of a plan is for deletes; what finds no
+ * room is deleted by a later plan. */
+#define PLAN__DELETES_MAX (PLAN_OPS_MAX - PLAN__OBJECTS_MAX - 2)
+
 /* ---- settings of one app on Kubernetes (deploy.c) ----------------------------------------------- */
 
 enum plan__probe_kind { PLAN__LIVENESS, PLAN__READINESS, PLAN__STARTUP, PLAN__PROBES };
@@ -115,7 +121,7 @@ void plan__own_labels(struct json_t *metadata, const struct plan__place *place, 
 struct json_t *plan__spec_input(const struct model_stream *stream);
 void plan__spec_hash(const struct json_t *input, char hash[CODEC_SHA256_HEX]);
 const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream, int64_t number);
-/* The ControllerRevision to create. New reference. */
+/* The ControllerRevision to create; NULL when it is larger than the API server takes. New reference. */
 struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream, const char *installation,
                                    int64_t number, const struct json_t *input, const struct plan__objects *objects);
 /* Reads a ControllerRevision's data back: objects with bodies, and the spec input (new reference, may be NULL as out). */
@@ -162,6 +168,7 @@ struct plan__pass {
     const char *conflict;                         /* NameConflict's message, or NULL */
     const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
     bool busy;                                    /* operations are planned */
+    bool blind;                                   /* what the revision in force holds cannot be known */
 };
 
 void plan__stream_status(struct plan__pass *pass);

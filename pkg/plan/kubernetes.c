@@ -6,6 +6,8 @@
 
 #define PART_OF "spring-cloud-dataflow"
 #define MANAGER "penstock"
+/* Arguments and variables of all apps of a stream. More could not be kept as a revision. */
+#define TEXT_MAX ((size_t)4 * 1024 * 1024)
 
 struct render {
     struct ps_arena *arena;
@@ -297,7 +299,7 @@ static void add_object(struct plan__objects *out, const struct render *r, enum m
         .changed_in = r->place->number, .body = body};
 }
 
-static void hash_objects(struct plan__objects *out)
+static bool hash_objects(struct plan__objects *out)
 {
     PS_AUTO_BUF(text, CODEC_JSON_MAX);
 
@@ -306,6 +308,49 @@ static void hash_objects(struct plan__objects *out)
         ps_buf_char(&text, '\n');
     }
     codec_sha256_hex(ps_buf_get(&text), out->hash);
+    return !ps_buf_failed(&text);
+}
+
+static size_t text_size(const struct model_properties *list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        n += strlen(list->items[i].key) + strlen(list->items[i].value);
+    return n;
+}
+
+static int too_large(const char **reason, struct ps_err *err)
+{
+    *reason = "StreamTooLarge";
+    return ps_fail(err, PS_ELIMIT, "the arguments and variables of all apps are more than %zu bytes; split the stream, or give "
+                   "its apps fewer and shorter properties", TEXT_MAX);
+}
+
+/* Object names are lower-cased, so labels can meet in one. */
+static int check_distinct(const struct plan__objects *out, const struct render *r, const char **reason, struct ps_err *err)
+{
+    const struct plan__object *other =
+        plan__objects_find(out, MODEL_SERVICE, r->place->namespace, r->service);
+
+    if (other == NULL)
+        return 0;
+    *reason = "NameInvalid";
+    return ps_fail(err, PS_EINVAL, "apps %s and %s would both be called %s, object names have no capital letters; give one of "
+                   "them another label: \"my-label: …\"", r->app->label, other->app, r->service);
+}
+
+static int render_app(struct plan__objects *out, struct render *r, const char **reason, struct ps_err *err)
+{
+    int rc = name_app(r, reason, err);
+
+    if (rc == 0)
+        rc = check_distinct(out, r, reason, err);
+    if (rc != 0)
+        return rc;
+    add_object(out, r, MODEL_SERVICE, r->service, service(r));
+    add_object(out, r, MODEL_DEPLOYMENT, r->id, deployment(r));
+    return 0;
 }
 
 int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted, const struct plan__place *place,
@@ -313,19 +358,20 @@ int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted, cons
 {
     *out = (struct plan__objects){0};
     out->items = ps_arena_array(arena, wanted->count * 2, sizeof(*out->items));
-    for (size_t i = wanted->count; i-- > 0;) { /* the sink first, as SCDF deploys */
-        struct render r = {.arena = arena, .place = place, .app = &wanted->apps[i]};
-        const int rc = name_app(&r, reason, err);
+    size_t size = 0;
+    int rc = 0;
 
-        if (rc != 0) {
-            plan__objects_fini(out);
-            return rc;
-        }
-        add_object(out, &r, MODEL_SERVICE, r.service, service(&r));
-        add_object(out, &r, MODEL_DEPLOYMENT, r.id, deployment(&r));
+    for (size_t i = wanted->count; rc == 0 && i-- > 0;) { /* the sink first, as SCDF deploys */
+        struct render r = {.arena = arena, .place = place, .app = &wanted->apps[i]};
+
+        size += text_size(&r.app->properties) + text_size(&r.app->settings.env);
+        rc = size > TEXT_MAX ? too_large(reason, err) : render_app(out, &r, reason, err);
     }
-    hash_objects(out);
-    return 0;
+    if (rc == 0 && !hash_objects(out))
+        rc = too_large(reason, err);
+    if (rc != 0)
+        plan__objects_fini(out);
+    return rc;
 }
 
 void plan__objects_fini(struct plan__objects *set)

@@ -32,8 +32,10 @@ void plan_free(struct plan *plan)
 void plan__op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind, const char *namespace,
               const char *name, const char *uid, struct json_t *body)
 {
-    ps_assert(plan->op_count < PLAN_OPS_MAX);
     ps_assert((verb == PLAN_DELETE) == (uid != NULL));
+    if (verb == PLAN_DELETE && plan->delete_count++ >= PLAN__DELETES_MAX)
+        return;
+    ps_assert(plan->op_count < PLAN_OPS_MAX);
     plan->ops = ps_xrealloc(plan->ops, (plan->op_count + 1) * sizeof(*plan->ops));
     plan->ops[plan->op_count++] = (struct plan_op){
         .verb = verb,

@@ -113,7 +113,7 @@ struct plan_event {
 struct plan {
     struct ps_arena arena;
     struct plan_op *ops;
-    size_t op_count;
+    size_t op_count, delete_count;
     struct plan_need needs[PLAN_NEEDS_MAX];
     size_t need_count;
     struct json_t *status; /* merge patch for /status with resourceVersion; NULL: nothing to write */

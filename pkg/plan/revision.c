@@ -7,7 +7,10 @@
 
 #define DATA_KEY "penstock"
 #define FORMAT 1
-#define PACKED_MAX ((size_t)1024 * 1024) /* the API server's limit for an object is 1.5 MiB */
+/* etcd takes requests of 1.5 MiB, the API server annotations of 256 KiB. */
+#define PACKED_MAX ((size_t)750 * 1024)
+#define ENCODED_MAX (PACKED_MAX / 3 * 4 + 4)
+#define MANIFEST_MAX ((size_t)200 * 1024)
 #define UID_HASH_DIGITS 8
 
 struct json_t *plan__spec_input(const struct model_stream *stream)
@@ -57,21 +60,27 @@ static struct json_t *content(const struct json_t *input, const struct plan__obj
     return json;
 }
 
+/* NULL when it is too large. */
 static struct json_t *packed(const struct json_t *value)
 {
     PS_AUTO_BUF(text, CODEC_JSON_MAX);
     PS_AUTO_BUF(zipped, PACKED_MAX);
-    PS_AUTO_BUF(encoded, PACKED_MAX * 2);
+    PS_AUTO_BUF(encoded, ENCODED_MAX);
 
     js_print(&text, value);
+    if (ps_buf_failed(&text))
+        return NULL;
     codec_gzip(ps_buf_get(&text), &zipped);
+    if (ps_buf_failed(&zipped))
+        return NULL;
     codec_base64_encode(ps_buf_get(&zipped), &encoded);
-    return js_string(ps_buf_text(&encoded));
+    return ps_buf_failed(&encoded) ? NULL : js_string(ps_buf_text(&encoded));
 }
 
+/* NULL when it is too large. */
 static const char *manifest(struct ps_arena *arena, const struct plan__objects *objects)
 {
-    PS_AUTO_BUF(text, CODEC_JSON_MAX);
+    PS_AUTO_BUF(text, MANIFEST_MAX);
 
     for (size_t i = 0; i < objects->count; i++) {
         const struct plan__object *o = &objects->items[i];
@@ -79,15 +88,22 @@ static const char *manifest(struct ps_arena *arena, const struct plan__objects *
         ps_buf_printf(&text, "%s%s/%s/%s/%s/%lld", i ? "," : "", model_kind_name(o->kind), o->namespace, o->name, o->app,
                       (long long)o->changed_in);
     }
-    return ps_arena_str(arena, ps_buf_get(&text));
+    return ps_buf_failed(&text) ? NULL : ps_arena_str(arena, ps_buf_get(&text));
 }
 
 struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream, const char *installation,
                                    int64_t number, const struct json_t *input, const struct plan__objects *objects)
 {
     const struct plan__place place = {.namespace = stream->namespace, .installation = installation, .stream = stream};
-    struct json_t *json = js_object(), *metadata = js_child(json, "metadata"), *data PS_AUTO_JS = content(input, objects);
+    struct json_t *plain PS_AUTO_JS = content(input, objects), *data = packed(plain);
+    const char *names = manifest(arena, objects);
     char hash[CODEC_SHA256_HEX];
+
+    if (data == NULL || names == NULL) {
+        js_unref(data);
+        return NULL;
+    }
+    struct json_t *json = js_object(), *metadata = js_child(json, "metadata");
 
     plan__spec_hash(input, hash);
     js_set_str(json, "apiVersion", "apps/v1");
@@ -100,9 +116,9 @@ struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_st
     js_set_str(annotations, MODEL_ANNOTATION_SPEC_HASH, hash);
     js_set_str(annotations, MODEL_ANNOTATION_RENDER_HASH, objects->hash);
     js_set_str(annotations, MODEL_ANNOTATION_REDEPLOY, stream->redeploy ? stream->redeploy : "");
-    js_set_str(annotations, MODEL_ANNOTATION_MANIFEST, manifest(arena, objects));
+    js_set_str(annotations, MODEL_ANNOTATION_MANIFEST, names);
     js_set_int(json, "revision", number);
-    js_set(js_child(json, "data"), DATA_KEY, packed(data));
+    js_set(js_child(json, "data"), DATA_KEY, data);
     return json;
 }
 
@@ -159,6 +175,9 @@ int plan__revision_read(struct ps_arena *arena, const struct json_t *revision, s
         return ps_fail_prefix(err, "ControllerRevision %s", name ? name : "");
     const struct json_t *list = js_get(data, "objects");
 
+    if (js_len(list) > PLAN__OBJECTS_MAX)
+        return ps_fail(err, PS_ELIMIT, "ControllerRevision %s has more than %zu objects", name ? name : "",
+                       PLAN__OBJECTS_MAX);
     out->items = ps_arena_array(arena, js_len(list), sizeof(*out->items));
     for (; out->count < js_len(list); out->count++)
         if (read_object(arena, js_at(list, out->count), &out->items[out->count]) != 0) {
@@ -196,6 +215,9 @@ int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__o
         return ps_fail(err, PS_EINVAL, "the annotation " MODEL_ANNOTATION_MANIFEST " is missing");
     for (const char *c = text; *c != '\0'; c++)
         lines += *c == ',';
+    if (lines > PLAN__OBJECTS_MAX)
+        return ps_fail(err, PS_ELIMIT, "the annotation " MODEL_ANNOTATION_MANIFEST " names more than %zu objects",
+                       PLAN__OBJECTS_MAX);
     out->items = ps_arena_array(arena, lines, sizeof(*out->items));
     for (; ps_str_split(&rest, ',', &line); out->count++)
         if (read_line(arena, line, &out->items[out->count]) != 0)

@@ -103,7 +103,7 @@ static struct app_state app_state(struct plan__pass *pass, const struct plan__ob
     if (pass->stream.suspend)
         out.desired = 0;
     if (child == NULL) {
-        out.state = pass->busy ? DEPLOYING : UNDEPLOYED;
+        out.state = pass->busy && out.desired > 0 ? DEPLOYING : UNDEPLOYED;
         return out;
     }
     const struct pods pods = count_pods(pass, o);
@@ -280,6 +280,8 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
     if (pass->s->trouble_count > 0)
         return (struct verdict){false, ps_code_class(pass->s->troubles[0].code) == PS_CLASS_INVALID,
                                 trouble_reason(&pass->s->troubles[0]), trouble_text(pass)};
+    if (pass->busy)
+        return (struct verdict){false, false, "Deploying", "writing its objects"};
     if (pass->stream.suspend)
         return (struct verdict){true, false, "Suspended", "suspended: no instance runs; set spec.suspend to false to go on"};
     if (phase == DEPLOYED)
@@ -359,11 +361,18 @@ static void tell(struct plan__pass *pass)
 static struct json_t *status_json(struct plan__pass *pass, struct summary *sum, enum state phase)
 {
     struct json_t *status = js_object();
+    const char *phase_text = state_names[phase];
 
     js_set_int(status, "observedGeneration", pass->stream.generation);
+    if (pass->blind) { /* what was known last stays: "undeployed" would be a guess */
+        js_set(status, "revision", js_copy(js_get(pass->stream.status, "revision")));
+        phase_text = js_path_str(pass->stream.status, "phase");
+        js_unref(sum->apps);
+        sum->apps = js_copy(js_get(pass->stream.status, "apps"));
+    }
     if (pass->revision > 0)
         js_set_int(status, "revision", pass->revision);
-    js_set_str(status, "phase", state_names[phase]);
+    js_set_str(status, "phase", phase_text);
     js_set_str(status, "definition",
                pass->wanted.definition ? pass->wanted.definition : js_path_str(pass->stream.status, "definition"));
     js_set_str(status, "platform", pass->stream.platform);

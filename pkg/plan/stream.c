@@ -237,8 +237,8 @@ static bool same_rendering(struct plan__pass *pass, const struct json_t *old_inp
     const char *reason;
 
     js_set(object, "spec", spec);
-    if (model_stream_read(pass->arena, object, &old, NULL) != 0)
-        return false;
+    if (model_stream_read(pass->arena, object, &old, NULL) != 0 || !ps_streq(old.platform, pass->stream.platform))
+        return false; /* the account at hand is that of the new platform */
     plan__apps(pass->arena, &old, pass->s->account, pass->s->registry, &wanted);
     struct plan__place place = place_of(pass, current, next_number(pass));
 
@@ -271,13 +271,19 @@ static void keep_numbers(struct plan__objects *fresh, const struct plan__objects
     }
 }
 
-static void create_revision(struct plan__pass *pass, int64_t number, const struct json_t *input)
+static bool create_revision(struct plan__pass *pass, int64_t number, const struct json_t *input)
 {
     struct json_t *body =
         plan__revision_body(pass->arena, &pass->stream, pass->s->installation, number, input, &pass->fresh);
 
+    if (body == NULL) {
+        refuse(pass, "StreamTooLarge", "the stream's objects are larger than what Kubernetes keeps of a revision; split the "
+                                       "stream, or give its apps fewer and shorter properties");
+        return false;
+    }
     plan__op(pass->plan, 1, PLAN_CREATE, MODEL_REVISION, pass->stream.namespace, js_path_str(body, "metadata.name"), NULL, body);
     pass->busy = true;
+    return true;
 }
 
 static void first_revision(struct plan__pass *pass)
@@ -287,8 +293,8 @@ static void first_revision(struct plan__pass *pass)
 
     if (pass->waiting_reason != NULL || pass->conflict != NULL)
         return;
-    create_revision(pass, number, input);
-    use_objects(pass, &pass->fresh, number);
+    if (create_revision(pass, number, input))
+        use_objects(pass, &pass->fresh, number);
 }
 
 static void outdated_paths(struct plan__pass *pass, const struct plan__objects *current)
@@ -314,13 +320,15 @@ static void outdated_paths(struct plan__pass *pass, const struct plan__objects *
 }
 
 /* The spec renders, and not to what the current revision has. */
-static void changed_rendering(struct plan__pass *pass, bool spec_changed, bool redeploy)
+static void changed_rendering(struct plan__pass *pass, struct plan__objects *names, bool spec_changed, bool redeploy)
 {
     struct json_t *old_input PS_AUTO_JS = NULL, *input PS_AUTO_JS = plan__spec_input(&pass->stream);
     struct plan__objects current;
 
-    if (!load_current(pass, &current, &old_input))
+    if (!load_current(pass, &current, &old_input)) {
+        use_objects(pass, names, pass->current->revision);
         return;
+    }
     if (!redeploy && (!spec_changed || same_rendering(pass, old_input, &current))) {
         outdated_paths(pass, &current);
         use_objects(pass, &current, pass->current->revision);
@@ -328,8 +336,8 @@ static void changed_rendering(struct plan__pass *pass, bool spec_changed, bool r
     }
     if (pass->waiting_reason == NULL) {
         keep_numbers(&pass->fresh, &current, true);
-        create_revision(pass, next_number(pass), input);
-        pass->plan->summary = "new revision";
+        if (create_revision(pass, next_number(pass), input))
+            pass->plan->summary = "new revision";
     }
     use_objects(pass, &current, pass->current->revision);
 }
@@ -342,10 +350,13 @@ static void choose_revision(struct plan__pass *pass)
     struct ps_err err;
 
     plan__spec_hash(input, hash);
-    if (pass->current != NULL && plan__manifest_read(pass->arena, pass->current->manifest, &current, &err) != 0)
+    if (pass->current != NULL && plan__manifest_read(pass->arena, pass->current->manifest, &current, &err) != 0) {
         refuse(pass, "RevisionUnreadable",
                ps_arena_printf(pass->arena, "ControllerRevision %s: %s; delete it to make a new one from the spec",
                                pass->current->name, err.message));
+        pass->blind = true; /* nobody knows what shall be there: touch nothing */
+        return;
+    }
     if (pass->refused_reason == NULL)
         render_fresh(pass, &current);
     if (pass->fresh.count == 0) { /* refused: what runs stays as it is */
@@ -361,7 +372,7 @@ static void choose_revision(struct plan__pass *pass)
                                     pass->current->redeploy ? pass->current->redeploy : "");
 
     if (redeploy || !ps_streq(pass->fresh.hash, pass->current->render_hash)) {
-        changed_rendering(pass, !ps_streq(hash, pass->current->spec_hash), redeploy);
+        changed_rendering(pass, &current, !ps_streq(hash, pass->current->spec_hash), redeploy);
         return;
     }
     keep_numbers(&pass->fresh, &current, false);
@@ -383,6 +394,14 @@ static void add_finalizer(struct plan__pass *pass)
     plan__op(pass->plan, 0, PLAN_PATCH, MODEL_STREAM, pass->stream.namespace, pass->stream.name, NULL, body);
 }
 
+static bool writes_elsewhere(const struct plan__pass *pass)
+{
+    for (size_t i = 0; i < pass->plan->op_count; i++)
+        if (pass->plan->ops[i].verb == PLAN_CREATE && !ps_streq(pass->plan->ops[i].namespace, pass->stream.namespace))
+            return true;
+    return false;
+}
+
 static void reconcile(struct plan__pass *pass)
 {
     pass->target = pass->s->account == NULL         ? NULL
@@ -400,8 +419,7 @@ static void reconcile(struct plan__pass *pass)
     plan__stream_children(pass);
     if (pass->plan->need_count > 0)
         return;
-    if (pass->plan->op_count > 0 && pass->target != NULL && !ps_streq(pass->target, pass->stream.namespace) &&
-        !pass->stream.has_finalizer)
+    if (writes_elsewhere(pass) && !pass->stream.has_finalizer)
         add_finalizer(pass);
     plan__stream_status(pass);
 }

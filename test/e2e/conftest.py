@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from support import (ACCOUNT, FINALIZER, ROOT, STREAM, Kubectl, Operator, account, controlplane,
-                     holds, namespace, registry, stream, wait_for)
+                     holds, namespace, registry, stream, wait_for, watchdogs)
 
 INSTALL = [ROOT / "crds", ROOT / "deploy" / "namespace.yaml", ROOT / "deploy" / "rbac.yaml"]
 
@@ -76,6 +76,7 @@ def the_operator(cluster, kubectl, tmp_path_factory):
     if not os.access(binary, os.X_OK):
         pytest.fail("no operator at %s; run `make asan` or set PENSTOCK_BIN" % binary)
     op = Operator(binary.resolve(), cluster, kubectl, tmp_path_factory.mktemp("operator"))
+    watchdogs.append(op.alive)
     yield op
     if op.running:
         op.stop()

@@ -22,11 +22,15 @@ API_VERSION = "penstock.dev/v1alpha1"
 FINALIZER = "penstock.dev/cleanup"
 STREAM = "streamdeployments.penstock.dev"
 ACCOUNT = "platformaccounts.penstock.dev"
-# Slow machines and sanitizers: a wait that succeeds ends at once, so this costs only failures.
-PATIENCE = 60.0
+# Seconds. Long, for slow machines and sanitizers: a wait that succeeds ends at once.
+PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "60"))
 POLL = 0.15
 SANITIZER_REPORT = re.compile(
     r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|DEADLYSIGNAL")
+
+
+# Called in each turn of a wait; raises if there is nothing to wait for any more.
+watchdogs = []
 
 
 def wait_for(predicate, what, timeout=PATIENCE):
@@ -42,6 +46,8 @@ def wait_for(predicate, what, timeout=PATIENCE):
             last = None
         except AssertionError as error:
             last = error
+        for watchdog in watchdogs:
+            watchdog()
         if time.monotonic() > deadline:
             raise AssertionError("waited %.0f s in vain for %s%s" % (
                 timeout, what, "; last: %s" % last if last else ""))
@@ -135,7 +141,7 @@ class Operator:
             self.wait_ready()
 
     def wait_ready(self):
-        wait_for(lambda: self._alive() and self.probe("/readyz") == 200, "the operator's /readyz")
+        wait_for(lambda: self.probe("/readyz") == 200, "the operator's /readyz")
 
     def probe(self, path):
         """The status of an answer of the health port, or None if there is none."""
@@ -150,7 +156,8 @@ class Operator:
 
     def stop(self):
         """SIGTERM, on which the operator has to end with status 0 soon."""
-        self._alive()
+        self.alive()
+        assert self.running
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(20)
@@ -173,8 +180,7 @@ class Operator:
         report = SANITIZER_REPORT.search(text)
         assert not report, "the sanitizer reports: …%s" % text[report.start():][:3000]
         assert not self.token or self.token not in text, "the token stands in the log"
-        if self.running:
-            self._alive()
+        self.alive()
 
     def log_text(self, since=0):
         if not self.log.exists():
@@ -186,12 +192,12 @@ class Operator:
     def log_size(self):
         return self.log.stat().st_size if self.log.exists() else 0
 
-    def _alive(self):
-        status = self.process.poll()
+    def alive(self):
+        """Raises if it was started and has ended by itself."""
+        status = self.process.poll() if self.running else None
         if status is not None:
             self.process = None
             raise OperatorDied("the operator ended by itself with status %d" % status)
-        return True
 
     def _service_account_dir(self):
         directory = self.dir / "serviceaccount"

@@ -197,10 +197,14 @@ def test_history_is_limited(space):
     space.apply("s", "time | log", revisionHistoryLimit=2)
     space.wait("s")
     for n in range(2, 6):
-        space.patch("s", properties={"app.log.x": n})
+        space.patch("s", properties={"app.*.x": n})
         wait_for(lambda n=n: space.get("s")["status"].get("revision") == n, "revision %d" % n)
-    wait_for(lambda: [r["revision"] for r in space.revisions()] == [3, 4, 5],
-             "the old revisions to go")
+
+    def limited():
+        numbers = [r["revision"] for r in space.revisions()]
+        assert numbers == [3, 4, 5], numbers
+        return True
+    wait_for(limited, "the old revisions to go")
 
 
 def test_suspend_and_resume(space):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client against a scripted server: exactly one callback, no request twice, everything bounded. */
+/* The client against a scripted server: exactly one callback, no request twice, everything bounded.
+ */
 #include "http/http.h"
 #include "support/script.h"
 
@@ -25,7 +26,8 @@ struct fixture {
     char message[PS_ERR_MESSAGE_MAX];
     /* what callbacks do */
     struct http_request *request;
-    bool stop_data, cancel_in_data, free_in_data, cancel_in_open, free_in_done, again_in_done, die_by_reset;
+    bool stop_data, cancel_in_data, free_in_data, cancel_in_open, free_in_done, again_in_done,
+        die_by_reset;
     struct script_peer *peer;
 };
 
@@ -42,8 +44,9 @@ static void setup_with(struct fixture *f, script_fn *server, long connections)
     *f = (struct fixture){.loop = loop_new(), .server = server, .want = 1};
     http_global_init();
     f->script = script_new(f->loop, on_server, f);
-    f->client = http_client_new(f->loop, &(struct http_client_options){.user_agent = "test/1",
-                                                                       .max_connections = connections});
+    f->client =
+        http_client_new(f->loop, &(struct http_client_options){.user_agent = "test/1",
+                                                               .max_connections = connections});
     ps_buf_init(&f->body, (size_t)1 << 30);
     ps_buf_init(&f->streamed, (size_t)1 << 30);
 }
@@ -141,7 +144,8 @@ static void run(struct fixture *f)
     assert_true(f->done > before);
 }
 
-/* ---- servers ----------------------------------------------------------------------------------- */
+/* ---- servers -----------------------------------------------------------------------------------
+ */
 
 static void hello(void *self, struct script_peer *peer, const struct script_request *request)
 {
@@ -157,7 +161,8 @@ static void silent(void *self, struct script_peer *peer, const struct script_req
     (void)request;
 }
 
-/* ---- plain exchanges --------------------------------------------------------------------------- */
+/* ---- plain exchanges ---------------------------------------------------------------------------
+ */
 
 static void get_brings_status_and_body(void **state)
 {
@@ -165,8 +170,11 @@ static void get_brings_status_and_body(void **state)
     struct fixture f;
 
     setup(&f, hello);
-    (void)submit(&f, (struct http_send){.bearer = "tok-1", .header_count = 1,
-                                        .headers = &(struct http_header){"Accept", "text/x"}}, "/a?b=c");
+    (void)submit(&f,
+                 (struct http_send){.bearer = "tok-1",
+                                    .header_count = 1,
+                                    .headers = &(struct http_header){"Accept", "text/x"}},
+                 "/a?b=c");
     assert_int_equal(f.done, 0); /* never from inside http_send */
     run(&f);
     assert_int_equal(f.last.err.code, 0);
@@ -196,9 +204,12 @@ static void methods_and_bodies_arrive_whole(void **state)
     memset(big, 'x', n);
     setup(&f, hello);
     for (size_t i = 0; i < PS_ARRAY_LEN(methods); i++) {
-        (void)submit(&f, (struct http_send){.method = methods[i], .body = ps_str_n(big, n),
-                                            .header_count = 1,
-                                            .headers = &(struct http_header){"Content-Type", "a/b"}}, "/m");
+        (void)submit(&f,
+                     (struct http_send){.method = methods[i],
+                                        .body = ps_str_n(big, n),
+                                        .header_count = 1,
+                                        .headers = &(struct http_header){"Content-Type", "a/b"}},
+                     "/m");
         run(&f);
         assert_int_equal(f.last.status, 200);
         const char *text = script_text(f.script, (int)i);
@@ -277,10 +288,13 @@ static void next_request_may_be_sent_from_on_done(void **state)
     teardown(&f);
 }
 
-/* ---- no request twice -------------------------------------------------------------------------- */
+/* ---- no request twice --------------------------------------------------------------------------
+ */
 
-/* Answers the first request, reads the second whole and dies: as a server that has acted and crashed. */
-static void dies_on_second(void *self, struct script_peer *peer, const struct script_request *request)
+/* Answers the first request, reads the second whole and dies: as a server that has acted and
+ * crashed. */
+static void dies_on_second(void *self, struct script_peer *peer,
+                           const struct script_request *request)
 {
     const struct fixture *f = self;
 
@@ -295,12 +309,12 @@ static void dies_on_second(void *self, struct script_peer *peer, const struct sc
 static void a_write_on_a_dying_connection_is_not_sent_again(void **state)
 {
     (void)state;
+
     static const struct {
         const char *method;
         bool die_by_reset;
-    } rows[] = {{"POST", false},   {"PATCH", false}, {"DELETE", false},
-                {"PUT", false},    {"POST", true},   {"PATCH", true},
-                {"DELETE", true}};
+    } rows[] = {{"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false},
+                {"POST", true},  {"PATCH", true},  {"DELETE", true}};
 
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
         struct fixture f;
@@ -344,7 +358,8 @@ static void a_write_without_body_takes_a_fresh_connection(void **state)
     teardown(&f);
 }
 
-/* ---- no answer --------------------------------------------------------------------------------- */
+/* ---- no answer ---------------------------------------------------------------------------------
+ */
 
 static void refused_connection_says_nothing_was_sent(void **state)
 {
@@ -352,8 +367,11 @@ static void refused_connection_says_nothing_was_sent(void **state)
     struct fixture f;
 
     setup(&f, hello);
-    struct http_send send = {.method = "POST", .url = "http://127.0.0.1:1/", .body = PS_STR("{}"),
-                             .on_done = on_done, .self = &f};
+    struct http_send send = {.method = "POST",
+                             .url = "http://127.0.0.1:1/",
+                             .body = PS_STR("{}"),
+                             .on_done = on_done,
+                             .self = &f};
 
     (void)http_send(f.client, &send);
     run(&f);
@@ -369,7 +387,8 @@ static void timeout_ends_the_exchange(void **state)
     const int64_t start = loop_now_ms();
 
     setup(&f, silent);
-    (void)submit(&f, (struct http_send){.timeout_ms = 50, .method = "POST", .body = PS_STR("{}")}, "/");
+    (void)submit(&f, (struct http_send){.timeout_ms = 50, .method = "POST", .body = PS_STR("{}")},
+                 "/");
     run(&f);
     assert_int_equal(f.last.err.code, PS_ETIMEOUT);
     assert_true(f.last.sent);
@@ -421,7 +440,8 @@ static void an_answer_that_is_not_http_is_an_error(void **state)
     teardown(&f);
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------ */
+/* ---- bounds ------------------------------------------------------------------------------------
+ */
 
 static void large(void *self, struct script_peer *peer, const struct script_request *request)
 {
@@ -438,6 +458,7 @@ static void large(void *self, struct script_peer *peer, const struct script_requ
 static void body_cap_is_an_error(void **state)
 {
     (void)state;
+
     static const struct {
         size_t max;
         int code;
@@ -459,7 +480,8 @@ static void endless_head(void *self, struct script_peer *peer, const struct scri
     (void)request;
     script_send(peer, "HTTP/1.1 200 OK\r\n");
     for (int i = 0; i < 5000; i++)
-        script_send(peer, "X-Filler: 0123456789012345678901234567890123456789012345678901234567890\r\n");
+        script_send(peer,
+                    "X-Filler: 0123456789012345678901234567890123456789012345678901234567890\r\n");
 }
 
 static void head_cap_is_an_error(void **state)
@@ -475,8 +497,9 @@ static void head_cap_is_an_error(void **state)
 }
 
 /* gzip of 1,000,000 zero bytes would be caught by the same ceiling: it counts what comes out. */
-static const char gzip_hello[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00"
-                                 "\x86\xa6\x10\x36\x05\x00\x00\x00";
+static const char gzip_hello[] =
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00"
+    "\x86\xa6\x10\x36\x05\x00\x00\x00";
 
 static void zipped(void *self, struct script_peer *peer, const struct script_request *request)
 {
@@ -501,7 +524,8 @@ static void gzip_is_read_and_its_ceiling_is_of_the_plain_bytes(void **state)
     teardown(&f);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------- */
+/* ---- streams -----------------------------------------------------------------------------------
+ */
 
 static void stream_three(void *self, struct script_peer *peer, const struct script_request *request)
 {
@@ -530,7 +554,8 @@ static void stream_comes_in_pieces_uncompressed(void **state)
     teardown(&f);
 }
 
-static void stream_head_only(void *self, struct script_peer *peer, const struct script_request *request)
+static void stream_head_only(void *self, struct script_peer *peer,
+                             const struct script_request *request)
 {
     (void)self;
     (void)request;
@@ -543,8 +568,8 @@ static void open_comes_before_any_data_and_silence_ends_a_stream(void **state)
     struct fixture f;
 
     setup(&f, stream_head_only);
-    (void)submit(&f, (struct http_send){.on_data = on_data, .on_open = on_open, .idle_timeout_ms = 60},
-                 "/");
+    (void)submit(
+        &f, (struct http_send){.on_data = on_data, .on_open = on_open, .idle_timeout_ms = 60}, "/");
     const int64_t start = loop_now_ms();
 
     run(&f);
@@ -587,7 +612,8 @@ static void reader_may_end_a_stream(void **state)
     teardown(&f);
 }
 
-/* ---- cancelling and freeing -------------------------------------------------------------------- */
+/* ---- cancelling and freeing --------------------------------------------------------------------
+ */
 
 static void cancelled_requests_stay_silent(void **state)
 {
@@ -682,11 +708,13 @@ static void freeing_the_client_cancels_what_runs(void **state)
     teardown(&f);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------- */
+/* ---- what is refused ---------------------------------------------------------------------------
+ */
 
 static void injection_is_refused_before_anything_is_sent(void **state)
 {
     (void)state;
+
     static const struct {
         const char *method, *url, *name, *value, *bearer;
     } rows[] = {
@@ -711,8 +739,12 @@ static void injection_is_refused_before_anything_is_sent(void **state)
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
         const struct http_header header = {rows[i].name, rows[i].value};
 
-        (void)submit(&f, (struct http_send){.method = rows[i].method, .headers = &header,
-                                            .header_count = 1, .bearer = rows[i].bearer}, rows[i].url);
+        (void)submit(&f,
+                     (struct http_send){.method = rows[i].method,
+                                        .headers = &header,
+                                        .header_count = 1,
+                                        .bearer = rows[i].bearer},
+                     rows[i].url);
         assert_int_equal(f.done, (int)i);
         run(&f);
         if (f.last.err.code != PS_EINVAL)
@@ -727,6 +759,7 @@ static void injection_is_refused_before_anything_is_sent(void **state)
 static void urls_are_checked(void **state)
 {
     (void)state;
+
     static const struct {
         const char *url;
         int code;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The health server: what it answers, what it refuses, and that nothing keeps a connection for ever. */
+/* The health server: what it answers, what it refuses, and that nothing keeps a connection for
+ * ever. */
 #include "http/http.h"
 #include "support/script.h"
 
@@ -117,8 +118,9 @@ static void client_init(struct client *client, struct fixture *f, const char *te
     ps_buf_init(&client->in, (size_t)64 * 1024 * 1024);
     assert_int_equal(uv_tcp_init(loop_uv(f->loop), &client->tcp), 0);
     assert_int_equal(uv_ip4_addr("127.0.0.1", http_server_port(f->server), &address), 0);
-    assert_int_equal(uv_tcp_connect(&client->connect, &client->tcp, (const struct sockaddr *)&address,
-                                    on_connected), 0);
+    assert_int_equal(uv_tcp_connect(&client->connect, &client->tcp,
+                                    (const struct sockaddr *)&address, on_connected),
+                     0);
 }
 
 static void client_fini(struct client *client)
@@ -134,6 +136,7 @@ static void client_fini(struct client *client)
 static void requests_get_the_answers_due(void **state)
 {
     (void)state;
+
     static const struct {
         const char *request, *status, *body;
         int handled;
@@ -162,7 +165,8 @@ static void requests_get_the_answers_due(void **state)
         assert_true(script_run(f.loop, 3000)); /* the server ends it */
         const char *text = ps_buf_text(&client.in);
 
-        if (!ps_str_starts(ps_str(text), "HTTP/1.1 ") || !ps_str_starts(ps_str(text + 9), rows[i].status))
+        if (!ps_str_starts(ps_str(text), "HTTP/1.1 ") ||
+            !ps_str_starts(ps_str(text + 9), rows[i].status))
             fail_msg("row %zu: %s", i, text);
         assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
         if (rows[i].body[0] != '\0')
@@ -264,6 +268,7 @@ static void server_may_be_freed_by_its_handler_and_with_open_connections(void **
 static void addresses_are_checked(void **state)
 {
     (void)state;
+
     static const struct {
         const char *address;
         int code;

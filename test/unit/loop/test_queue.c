@@ -45,7 +45,8 @@ static void on_end(void *self)
     loop_stop(f->loop);
 }
 
-static void start(struct fixture *f, size_t concurrency, void (*act)(struct fixture *, const char *))
+static void start(struct fixture *f, size_t concurrency,
+                  void (*act)(struct fixture *, const char *))
 {
     *f = (struct fixture){.loop = loop_new(), .act = act};
     f->queue = loop_queue_new(f->loop, concurrency, on_run, f);
@@ -344,7 +345,12 @@ static void queue_may_be_freed_by_its_own_run(void **state)
 static void many_keys_keep_their_order(void **state)
 {
     (void)state;
-    enum { KEYS = 400, SOON = (KEYS + 2) / 3 };
+
+    enum {
+        KEYS = 400,
+        SOON = (KEYS + 2) / 3
+    };
+
     static int64_t due_ms[KEYS];
     struct fixture f;
     int64_t last = 0;

@@ -115,7 +115,8 @@ void script_send(struct script_peer *peer, const char *bytes)
 void script_reply(struct script_peer *peer, int status, const char *headers, const char *body)
 {
     PS_AUTO_BUF(out, TEXT_MAX);
-    ps_buf_printf(&out, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n", status, strlen(body), headers);
+    ps_buf_printf(&out, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n", status, strlen(body),
+                  headers);
     ps_buf_str(&out, body);
     script_send_n(peer, ps_buf_text(&out), out.n);
 }
@@ -139,7 +140,8 @@ void script_stream_end(struct script_peer *peer)
     script_send(peer, "0\r\n\r\n");
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
 static size_t body_length(struct ps_str head)
 {
@@ -244,7 +246,8 @@ static void on_connection(uv_stream_t *stream, int status)
     ps_assert(uv_read_start((uv_stream_t *)&peer->tcp, on_alloc, on_read) == 0);
 }
 
-/* ---- server ------------------------------------------------------------------------------------ */
+/* ---- server ------------------------------------------------------------------------------------
+ */
 
 struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
 {

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whatever is applied, edited and deleted, whenever the executor dies, and whoever writes meanwhile: in the
+ * end the objects are those of a run that nothing disturbed, and no operation on the way was unproven.
+ */
+#include "plan/world.h"
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Stays below them. */
+#include <cmocka.h>
+#include <string.h>
+
+#define SEEDS 150
+#define EDITS 25
+#define JOBS_MAX 8 /* that do something, from any state to rest */
+
+static const char *const registries[] = {
+    "source.cardata=docker:x/cardata:1\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/predict:1\n"
+    "processor.predict=docker:x/predict:2\nsink.cassandra=docker:x/cassandra:1\nsink.log=docker:x/log:1\n",
+    "source.cardata=docker:x/cardata:2\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/predict:2\n"
+    "sink.cassandra=docker:x/cassandra:1\nsink.log=docker:x/log:1\n",
+};
+
+static const char *const definitions[] = {
+    "cardata | predict | cassandra",
+    "cardata | cassandra",
+    "cardata | p: predict | cassandra",
+    "cardata|predict  |  cassandra",
+    "time | log",
+    "cardata --server.port=9000 | a: predict | b: predict | log",
+    ":orders > predict > :scored",
+    "cardata || log2: log",
+};
+
+static const char *const broken[] = {"cardata |", "nobody | log", "a_b: time | log", ""};
+
+static const char *const properties[][2] = {
+    {"deployer.*.count", "2"},
+    {"deployer.predict.count", "3"},
+    {"deployer.cardata.memory", "512m"},
+    {"deployer.*.kubernetes.environmentVariables", "A=1,B='x,y'"},
+    {"deployer.cassandra.kubernetes.livenessProbeDelay", "7"},
+    {"deployer.cardata.kubernetes.livenessHttpProbePort", "9001"},
+    {"app.*.logging.level.root", "DEBUG"},
+    {"app.cardata.server.port", "8081"},
+    {"version.predict", "2"},
+    {"deployer.predict.kubernetes.nonsense", "1"},
+};
+
+/* ---- random inputs --------------------------------------------------------------------------------- */
+
+static struct json_t *random_spec(struct world *world)
+{
+    struct json_t *spec = js_object(), *list = js_child(spec, "properties");
+
+    js_set_str(spec, "definition", definitions[world_random(world, PS_ARRAY_LEN(definitions))]);
+    js_set_str(spec, "platform", world_random(world, 3) ? "there" : "here");
+    js_set_int(spec, "revisionHistoryLimit", world_random(world, 4));
+    if (world_random(world, 4) == 0)
+        js_set_bool(spec, "suspend", true);
+    for (size_t i = 0; i < PS_ARRAY_LEN(properties); i++)
+        if (world_random(world, 4) == 0)
+            js_set_str(list, properties[i][0], properties[i][1]);
+    if (world_random(world, 4) == 0) {
+        struct json_t *apps = js_array(), *app = js_object();
+
+        js_set_str(app, "name", "cardata");
+        js_set_str(app, "image", "y/cardata:9");
+        js_set_int(app, "replicas", world_random(world, 3));
+        js_push(apps, app);
+        if (strncmp(js_path_str(spec, "definition"), "cardata", 7) == 0)
+            js_set(spec, "apps", apps);
+        else
+            js_unref(apps);
+    }
+    return spec;
+}
+
+static struct json_t *broken_spec(struct world *world)
+{
+    struct json_t *spec = js_object();
+
+    js_set_str(spec, "definition", broken[world_random(world, PS_ARRAY_LEN(broken))]);
+    js_set_str(spec, "platform", world_random(world, 2) ? "there" : "nowhere");
+    return spec;
+}
+
+static void random_account(struct world *world, const char *name)
+{
+    struct json_t *spec = js_object(), *list = js_child(spec, "properties");
+    PS_AUTO_BUF(number, 16);
+
+    ps_buf_printf(&number, "%d", 100 + world_random(world, 5));
+    js_set_str(spec, "type", "Kubernetes");
+    if (strcmp(name, "there") == 0)
+        js_set_str(js_child(spec, "kubernetes"), "namespace", "kafka-namespace");
+    js_set_str(list, "readinessProbeDelay", ps_buf_text(&number));
+    js_set_str(js_child(list, "limits"), "memory", world_random(world, 2) ? "1Gi" : "2Gi");
+    if (world_random(world, 8) == 0)
+        js_set_str(list, "livenessProbeDelay", "soon"); /* not valid: nothing of it may be taken over */
+    world_account(world, name, spec);
+}
+
+static void lose_child(struct world *world)
+{
+    if (world_count(world) > 0)
+        world_remove(world, (size_t)world_random(world, (int)world_count(world)));
+}
+
+static void edit(struct world *world, int step)
+{
+    PS_AUTO_BUF(text, 16);
+
+    ps_buf_printf(&text, "%d", step);
+    const int what = world_random(world, 12);
+
+    if (world->cr == NULL || what < 4)
+        world_apply(world, random_spec(world));
+    else if (what == 4)
+        world_apply(world, broken_spec(world));
+    else if (what == 5)
+        random_account(world, world_random(world, 2) ? "there" : "here");
+    else if (what == 6)
+        world->registry = registries[world_random(world, 2)];
+    else if (what == 7)
+        world_annotate(world, MODEL_ANNOTATION_REDEPLOY, ps_buf_text(&text));
+    else if (what == 8 && world_random(world, 2) == 0)
+        world_delete_cr(world);
+    else if (what == 9 && world_random(world, 3) == 0)
+        world_strip_cr(world);
+    else if (what == 10)
+        lose_child(world);
+    else
+        world_tick(world);
+}
+
+/* ---- the property ------------------------------------------------------------------------------------- */
+
+static struct json_t *undisturbed(const struct world *end, bool replicas)
+{
+    struct world world;
+
+    world_init(&world, 1);
+    js_unref(world.accounts);
+    world.accounts = js_copy(end->accounts);
+    world.registry = end->registry;
+    world_apply(&world, js_copy(js_get(end->cr, "spec")));
+    if (world_settle(&world, JOBS_MAX) < 0)
+        fail_msg("does not come to rest undisturbed\n%s", ps_buf_text(&world.trace));
+    struct json_t *normal = world_normal(&world, replicas);
+
+    world_fini(&world);
+    return normal;
+}
+
+static void check_end(struct world *world)
+{
+    const bool replicas = js_get(js_path(world->cr, "spec.properties"), "deployer.*.count") != NULL;
+    struct json_t *expected PS_AUTO_JS = undisturbed(world, replicas);
+    struct json_t *found PS_AUTO_JS = world_normal(world, replicas);
+    PS_AUTO_BUF(paths, 65536);
+
+    if (js_equal(expected, found))
+        return;
+    js_print_pretty(&paths, expected);
+    ps_buf_str(&paths, "----\n");
+    js_print_pretty(&paths, found);
+    fail_msg("other objects than undisturbed\n%s\n%s", ps_buf_text(&paths), ps_buf_text(&world->trace));
+}
+
+/* A last valid spec that takes over account and registry as they are. */
+static void finish(struct world *world)
+{
+    if (world->cr != NULL && js_path_str(world->cr, "metadata.deletionTimestamp") != NULL &&
+        world_settle(world, JOBS_MAX) < 0)
+        fail_msg("does not go away\n%s", ps_buf_text(&world->trace));
+    world_apply(world, random_spec(world));
+    world_annotate(world, MODEL_ANNOTATION_REDEPLOY, "the end");
+    for (int i = 0; i < 2; i++) {
+        struct json_t *spec = js_object();
+
+        js_set_str(spec, "type", "Kubernetes");
+        if (i == 0)
+            js_set_str(js_child(spec, "kubernetes"), "namespace", "kafka-namespace");
+        js_set_int(js_child(spec, "properties"), "readinessProbeDelay", 5);
+        world_account(world, i == 0 ? "there" : "here", spec);
+    }
+    if (world_settle(world, JOBS_MAX) < 0)
+        fail_msg("does not come to rest\n%s", ps_buf_text(&world->trace));
+}
+
+static void run(uint64_t seed, int kill_percent, int conflict_percent)
+{
+    struct world world;
+
+    world_init(&world, seed);
+    ps_buf_printf(&world.trace, "seed %llu\n", (unsigned long long)seed);
+    world.registry = registries[0];
+    random_account(&world, "there");
+    random_account(&world, "here");
+    for (int i = 0; i < EDITS; i++) {
+        world.kill_percent = world_random(&world, 2) ? kill_percent : 0;
+        world.conflict_percent = conflict_percent;
+        edit(&world, i);
+        for (int jobs = world_random(&world, 4); jobs > 0; jobs--) {
+            (void)world_job(&world);
+            if (world_random(&world, 2))
+                world_tick(&world);
+        }
+        ps_buf_clear(&world.trace);
+        ps_buf_printf(&world.trace, "seed %llu, edit %d\n", (unsigned long long)seed, i);
+    }
+    finish(&world);
+    check_end(&world);
+    world_fini(&world);
+}
+
+static void reaches_rest_whatever_happens(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        run(seed, 30, 10);
+}
+
+static void reaches_rest_undisturbed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        run(seed, 0, 0);
+}
+
+/* ---- what an edit elsewhere must not do ------------------------------------------------------------------ */
+
+static void account_and_registry_restart_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world world;
+
+        world_init(&world, seed);
+        world.registry = registries[0];
+        random_account(&world, "there");
+        random_account(&world, "here");
+        world_apply(&world, random_spec(&world));
+        assert_true(world_settle(&world, JOBS_MAX) >= 0);
+        struct json_t *before PS_AUTO_JS = js_copy(world.objects);
+
+        for (int i = 0; i < 10; i++) {
+            random_account(&world, world_random(&world, 2) ? "there" : "here");
+            world.registry = registries[world_random(&world, 2)];
+            const size_t ops = world.ops;
+            const int jobs = world_settle(&world, JOBS_MAX);
+
+            if (jobs < 0 || world.ops != ops)
+                if (js_len(before) > 0) /* a spec that was refused may become valid */
+                    fail_msg("seed %llu: %s", (unsigned long long)seed, ps_buf_text(&world.trace));
+        }
+        if (js_len(before) > 0)
+            assert_true(js_equal(before, world.objects));
+        world_fini(&world);
+    }
+}
+
+static void nothing_is_left_after_a_delete(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world world;
+
+        world_init(&world, seed);
+        world.registry = registries[0];
+        world.kill_percent = 30;
+        random_account(&world, "there");
+        random_account(&world, "here");
+        for (int i = 0; i < 3; i++) {
+            world_apply(&world, random_spec(&world));
+            (void)world_job(&world);
+            (void)world_job(&world);
+        }
+        if (world_random(&world, 2))
+            world_strip_cr(&world);
+        else
+            world_delete_cr(&world);
+        (void)world_job(&world);
+        if (world_settle(&world, JOBS_MAX) < 0)
+            fail_msg("seed %llu: %s", (unsigned long long)seed, ps_buf_text(&world.trace));
+        world_tick(&world);
+        if (world.cr != NULL || world_count(&world) > 0)
+            fail_msg("seed %llu: something is left: %s", (unsigned long long)seed, ps_buf_text(&world.trace));
+        world_fini(&world);
+    }
+}
+
+/* ---- names that others hold -------------------------------------------------------------------------------- */
+
+static const struct json_t *condition(const struct world *world, const char *type)
+{
+    return model_condition_find(js_path(world->cr, "status.conditions"), type);
+}
+
+static void prepare(struct world *world)
+{
+    struct json_t *account = js_object(), *spec = js_object();
+
+    world_init(world, 7);
+    world->registry = registries[0];
+    js_set_str(account, "type", "Kubernetes");
+    js_set_str(js_child(account, "kubernetes"), "namespace", "kafka-namespace");
+    world_account(world, "there", account);
+    js_set_str(spec, "definition", definitions[0]);
+    js_set_str(spec, "platform", "there");
+    world_foreign(world, MODEL_DEPLOYMENT, "kafka-namespace", "foo-predict-v1");
+    world_foreign(world, MODEL_SERVICE, "kafka-namespace", "foo-cardata");
+    world_apply(world, spec);
+}
+
+static void a_held_name_is_told_and_heals(void **state)
+{
+    struct world world;
+
+    (void)state;
+    prepare(&world);
+    struct json_t *holder PS_AUTO_JS = js_copy(js_at(world.objects, 0));
+
+    for (int i = 0; i < 5; i++) {
+        (void)world_job(&world);
+        world_tick(&world);
+    }
+    assert_string_equal(js_path_str(condition(&world, "Ready"), "reason"), "NameConflict");
+    assert_string_equal(js_path_str(condition(&world, "NameConflict"), "status"), "True");
+    assert_true(js_equal(js_path(js_at(world.objects, 0), "object.spec"), js_path(holder, "object.spec")));
+    assert_string_equal(js_path_str(js_at(world.objects, 0), "object.metadata.uid"), js_path_str(holder, "object.metadata.uid"));
+    world_remove(&world, 0);
+    world_remove(&world, 1);
+    world_tick(&world);
+    assert_true(world_settle(&world, JOBS_MAX) >= 0);
+    assert_string_equal(js_path_str(condition(&world, "Ready"), "reason"), "Deployed");
+    assert_null(condition(&world, "NameConflict"));
+    assert_int_equal(world_count(&world), 7);
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reaches_rest_undisturbed),
+        cmocka_unit_test(reaches_rest_whatever_happens),
+        cmocka_unit_test(account_and_registry_restart_nothing),
+        cmocka_unit_test(nothing_is_left_after_a_delete),
+        cmocka_unit_test(a_held_name_is_told_and_heals),
+    };
+
+    codec_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

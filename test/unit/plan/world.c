@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/world.h"
+
+#include "codec/apply.h"
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Stays below them. */
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRACE_MAX ((size_t)4 * 1024 * 1024)
+#define ROUNDS_MAX 12
+#define INSTALLATION "test-installation"
+#define OWNER "StreamDeployment/" WORLD_NAMESPACE "/" WORLD_NAME
+
+#define CHECK(world, cond)                                                                         \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            fail_msg("%s\n%s", #cond, ps_buf_text(&(world)->trace));                               \
+    } while (0)
+
+/* ---- basics ---------------------------------------------------------------------------------- */
+
+int world_random(struct world *world, int n)
+{
+    world->random ^= world->random << 13;
+    world->random ^= world->random >> 7;
+    world->random ^= world->random << 17;
+    return (int)(world->random % (uint64_t)n);
+}
+
+static bool chance(struct world *world, int percent)
+{
+    return percent > 0 && world_random(world, 100) < percent;
+}
+
+static void add_namespace(struct world *world, const char *name)
+{
+    struct json_t *object = js_object(), *metadata = js_child(object, "metadata");
+
+    js_set_str(metadata, "name", name);
+    js_set_str(metadata, "uid", name);
+    js_set_str(metadata, "resourceVersion", "1");
+    js_set_str(js_child(object, "status"), "phase", "Active");
+    js_set(world->namespaces, name, object);
+}
+
+void world_init(struct world *world, uint64_t seed)
+{
+    *world = (struct world){.random = seed * 0x9E3779B97F4A7C15U + 1, .now_ms = 1793235723000};
+    world->accounts = js_object();
+    world->namespaces = js_object();
+    world->objects = js_array();
+    ps_buf_init(&world->trace, TRACE_MAX);
+    add_namespace(world, WORLD_NAMESPACE);
+    add_namespace(world, "kafka-namespace");
+}
+
+void world_fini(struct world *world)
+{
+    js_unref(world->cr);
+    js_unref(world->accounts);
+    js_unref(world->namespaces);
+    js_unref(world->objects);
+    ps_buf_fini(&world->trace);
+}
+
+/* A number that nothing had before. */
+static void stamp(struct world *world, struct json_t *object, const char *key)
+{
+    PS_AUTO_BUF(text, 32);
+
+    ps_buf_printf(&text, "%d", ++world->number);
+    js_set_str(js_child(object, "metadata"), key, ps_buf_text(&text));
+}
+
+size_t world_count(const struct world *world)
+{
+    return js_len(world->objects);
+}
+
+bool world_is_ours(const struct json_t *item)
+{
+    return ps_streq(js_str(js_get(js_path(item, "object.metadata.annotations"), MODEL_ANNOTATION_OWNER)), OWNER);
+}
+
+static struct json_t *find(const struct world *world, enum model_kind kind, const char *namespace, const char *name)
+{
+    if (kind == MODEL_STREAM)
+        return world->cr;
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+
+        if (ps_streq(js_path_str(item, "kind"), model_kind_name(kind)) &&
+            ps_streq(js_path_str(item, "object.metadata.namespace"), namespace) &&
+            ps_streq(js_path_str(item, "object.metadata.name"), name))
+            return js_get(item, "object");
+    }
+    return NULL;
+}
+
+static void drop(struct world *world, bool (*is_gone)(const struct world *, const struct json_t *))
+{
+    struct json_t *kept = js_array();
+
+    for (size_t i = 0; i < js_len(world->objects); i++)
+        if (!is_gone(world, js_at(world->objects, i)))
+            js_push(kept, js_ref(js_at(world->objects, i)));
+    js_unref(world->objects);
+    world->objects = kept;
+}
+
+void world_remove(struct world *world, size_t i)
+{
+    struct json_t *object = js_get(js_at(world->objects, i), "object");
+
+    ps_buf_printf(&world->trace, "  by hand: delete %s\n", js_path_str(object, "metadata.name"));
+    js_set_str(js_child(object, "metadata"), "deletionTimestamp", "2026-11-22T00:00:00Z");
+    stamp(world, object, "resourceVersion");
+}
+
+/* ---- the CR and its surroundings ---------------------------------------------------------------- */
+
+void world_apply(struct world *world, struct json_t *spec)
+{
+    const int64_t generation = js_path_int(world->cr, "metadata.generation", 0);
+
+    if (world->cr == NULL) {
+        world->cr = js_object();
+        struct json_t *metadata = js_child(world->cr, "metadata");
+
+        js_set_str(metadata, "name", WORLD_NAME);
+        js_set_str(metadata, "namespace", WORLD_NAMESPACE);
+        js_set_str(metadata, "creationTimestamp", "2026-10-28T10:00:00Z");
+        stamp(world, world->cr, "uid");
+    }
+    js_set(world->cr, "spec", spec);
+    js_set_int(js_child(world->cr, "metadata"), "generation", generation + 1);
+    stamp(world, world->cr, "resourceVersion");
+    char *text PS_AUTO_FREE = js_text(spec);
+
+    ps_buf_printf(&world->trace, "apply %s\n", text);
+    world->may_restart = true;
+}
+
+void world_annotate(struct world *world, const char *key, const char *value)
+{
+    js_set_str(js_child(js_child(world->cr, "metadata"), "annotations"), key, value);
+    stamp(world, world->cr, "resourceVersion");
+    ps_buf_printf(&world->trace, "annotate %s=%s\n", key, value);
+    world->may_restart = true;
+}
+
+void world_delete_cr(struct world *world)
+{
+    ps_buf_str(&world->trace, "delete the CR\n");
+    if (js_len(js_path(world->cr, "metadata.finalizers")) == 0) {
+        js_unref(world->cr);
+        world->cr = NULL;
+        return;
+    }
+    js_set_str(js_child(world->cr, "metadata"), "deletionTimestamp", "2026-11-22T00:00:00Z");
+    stamp(world, world->cr, "resourceVersion");
+}
+
+void world_strip_cr(struct world *world)
+{
+    ps_buf_str(&world->trace, "strip the CR\n");
+    js_unref(world->cr);
+    world->cr = NULL;
+}
+
+void world_account(struct world *world, const char *name, struct json_t *spec)
+{
+    struct json_t *object = js_object();
+    char *text PS_AUTO_FREE = js_text(spec);
+
+    ps_buf_printf(&world->trace, "account %s %s\n", name, text);
+    js_set_str(js_child(object, "metadata"), "name", name);
+    stamp(world, object, "uid");
+    stamp(world, object, "resourceVersion");
+    js_set(object, "spec", spec);
+    js_set(world->accounts, name, object);
+}
+
+static void add_item(struct world *world, enum model_kind kind, struct json_t *object)
+{
+    struct json_t *item = js_object();
+
+    js_set_str(item, "kind", model_kind_name(kind));
+    js_set(item, "object", object);
+    js_push(world->objects, item);
+}
+
+void world_foreign(struct world *world, enum model_kind kind, const char *namespace, const char *name)
+{
+    struct json_t *object = js_object(), *metadata = js_child(object, "metadata");
+
+    js_set_str(metadata, "name", name);
+    js_set_str(metadata, "namespace", namespace);
+    stamp(world, object, "uid");
+    stamp(world, object, "resourceVersion");
+    add_item(world, kind, object);
+}
+
+/* ---- time passes ----------------------------------------------------------------------------------- */
+
+static bool is_deleted(const struct world *world, const struct json_t *item)
+{
+    const struct json_t *reference = js_at(js_path(item, "object.metadata.ownerReferences"), 0);
+    const char *uid = js_path_str(reference, "uid");
+
+    if (js_path_str(item, "object.metadata.deletionTimestamp") != NULL)
+        return true;
+    return uid != NULL && !ps_streq(uid, js_path_str(world->cr, "metadata.uid"));
+}
+
+static void roll_out(struct world *world, struct json_t *object)
+{
+    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas", "availableReplicas"};
+    struct json_t *status = js_object();
+    const int64_t replicas = js_path_int(object, "spec.replicas", 1);
+
+    js_set_int(status, "observedGeneration", js_path_int(object, "metadata.generation", 1));
+    for (size_t i = 0; i < PS_ARRAY_LEN(counts); i++)
+        js_set_int(status, counts[i], replicas);
+    if (!js_equal(js_get(object, "status"), status))
+        stamp(world, object, "resourceVersion");
+    js_set(object, "status", status);
+}
+
+void world_tick(struct world *world)
+{
+    world->now_ms += 1000;
+    drop(world, is_deleted);
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+
+        if (ps_streq(js_path_str(item, "kind"), "Deployment"))
+            roll_out(world, js_get(item, "object"));
+    }
+}
+
+/* ---- operations --------------------------------------------------------------------------------------- */
+
+enum outcome { DONE, KILLED, CONFLICT, HELD, GONE };
+
+static const char *cr_uid(const struct world *world)
+{
+    return js_path_str(world->cr, "metadata.uid");
+}
+
+static enum outcome create(struct world *world, const struct plan_op *op)
+{
+    const struct json_t *labels = js_path(op->body, "metadata.labels");
+    const bool elsewhere = !ps_streq(op->namespace, WORLD_NAMESPACE);
+
+    CHECK(world, world->cr != NULL && js_path_str(world->cr, "metadata.deletionTimestamp") == NULL);
+    CHECK(world, ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)));
+    CHECK(world, ps_streq(js_str(js_get(labels, MODEL_LABEL_INSTALLATION)), INSTALLATION));
+    CHECK(world, ps_streq(js_path_str(op->body, "metadata.name"), op->name));
+    CHECK(world, ps_streq(js_path_str(op->body, "metadata.namespace"), op->namespace));
+    CHECK(world, !elsewhere || js_len(js_path(world->cr, "metadata.finalizers")) > 0);
+    CHECK(world, elsewhere == (js_path(op->body, "metadata.ownerReferences") == NULL));
+    CHECK(world, js_get(world->namespaces, op->namespace) != NULL);
+    const struct json_t *holder = find(world, op->kind, op->namespace, op->name);
+
+    if (holder != NULL) {
+        /* The snapshot has shown what is ours, so only a foreign object may stand there. */
+        CHECK(world, js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL);
+        return HELD;
+    }
+    struct json_t *object = js_copy(op->body);
+
+    stamp(world, object, "uid");
+    stamp(world, object, "resourceVersion");
+    js_set_int(js_child(object, "metadata"), "generation", 1);
+    if (op->kind == MODEL_DEPLOYMENT && js_path(object, "spec.replicas") == NULL)
+        js_set_int(js_child(object, "spec"), "replicas", 1);
+    add_item(world, op->kind, object);
+    return DONE;
+}
+
+static void replace(struct world *world, const struct plan_op *op, struct json_t *object)
+{
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        struct json_t *item = js_at(world->objects, i);
+
+        if (js_get(item, "object") == find(world, op->kind, op->namespace, op->name)) {
+            js_set(item, "object", object);
+            return;
+        }
+    }
+    ps_unreachable();
+}
+
+static enum outcome patch(struct world *world, const struct plan_op *op)
+{
+    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+    const char *rv = js_path_str(op->body, "metadata.resourceVersion");
+    const struct json_t *labels = js_path(object, "metadata.labels");
+
+    CHECK(world, rv != NULL);
+    CHECK(world, object != NULL);
+    if (!ps_streq(rv, js_path_str(object, "metadata.resourceVersion")))
+        return CONFLICT;
+    CHECK(world, op->kind == MODEL_STREAM || ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)));
+    struct json_t *result = op->verb == PLAN_PATCH ? snapshot_merge(object, op->body) : apply_strategic(object, op->body);
+
+    CHECK(world, !js_equal(result, object)); /* no write without a change */
+    CHECK(world, js_equal(js_path(result, "spec.selector"), js_path(object, "spec.selector")) || op->kind == MODEL_SERVICE);
+    CHECK(world, world->may_restart || js_equal(js_path(result, "spec.template"), js_path(object, "spec.template")));
+    if (!js_equal(js_get(result, "spec"), js_get(object, "spec")))
+        js_set_int(js_child(result, "metadata"), "generation", js_path_int(object, "metadata.generation", 0) + 1);
+    stamp(world, result, "resourceVersion");
+    if (op->kind == MODEL_DEPLOYMENT && js_path(result, "spec.replicas") == NULL)
+        js_set_int(js_child(result, "spec"), "replicas", 1); /* the server's default */
+    if (op->kind != MODEL_STREAM) {
+        replace(world, op, result);
+        return DONE;
+    }
+    const bool ends = js_path_str(result, "metadata.deletionTimestamp") != NULL && js_len(js_path(result, "metadata.finalizers")) == 0;
+
+    js_unref(world->cr);
+    world->cr = result;
+    if (ends)
+        world_strip_cr(world);
+    return DONE;
+}
+
+static enum outcome delete(struct world *world, const struct plan_op *op)
+{
+    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+
+    if (object == NULL)
+        return GONE;
+    if (!ps_streq(op->uid, js_path_str(object, "metadata.uid")))
+        return CONFLICT;
+    CHECK(world, ps_streq(js_str(js_get(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_OWNER)), OWNER));
+    js_set_str(js_child(object, "metadata"), "deletionTimestamp", "2026-11-22T00:00:00Z");
+    stamp(world, object, "resourceVersion");
+    return DONE;
+}
+
+static enum outcome perform(struct world *world, const struct plan_op *op)
+{
+    static const char *const verbs[] = {"create", "patch", "strategic", "delete"};
+    static const char *const outcomes[] = {"done", "killed", "conflict", "held", "gone"};
+    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+    enum outcome outcome = KILLED;
+
+    if (object != NULL && chance(world, world->conflict_percent))
+        stamp(world, object, "resourceVersion");
+    world->ops++;
+    if (!chance(world, world->kill_percent))
+        outcome = op->verb == PLAN_CREATE ? create(world, op) : op->verb == PLAN_DELETE ? delete(world, op) : patch(world, op);
+    ps_buf_printf(&world->trace, "    %d %s %s %s/%s: %s\n", op->stage, verbs[op->verb], model_kind_name(op->kind),
+                  op->namespace, op->name, outcomes[outcome]);
+    return outcome;
+}
+
+/* ---- jobs -------------------------------------------------------------------------------------------------- */
+
+static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
+{
+    struct json_t *in = js_object(), *children = js_array();
+    const char *platform = world->cr ? plan_stream_platform(world->cr) : "default";
+    const struct json_t *account = js_get(world->accounts, platform);
+    const char *namespace = js_path_str(account, "spec.kubernetes.namespace");
+
+    for (size_t i = 0; i < js_len(world->objects); i++)
+        if (world_is_ours(js_at(world->objects, i)))
+            js_push(children, js_ref(js_at(world->objects, i)));
+    js_set_int(in, "nowMs", world->now_ms);
+    js_set_str(in, "installation", INSTALLATION);
+    js_set_str(in, "namespace", WORLD_NAMESPACE);
+    js_set_str(in, "name", WORLD_NAME);
+    js_set(in, "cr", js_ref(world->cr));
+    js_set(in, "account", js_copy(account));
+    js_set_str(in, "registry", world->registry);
+    js_set(in, "targetNamespace", js_copy(js_get(world->namespaces, namespace ? namespace : WORLD_NAMESPACE)));
+    js_set(in, "children", children);
+    js_set(in, "facts", js_ref(facts));
+    return in;
+}
+
+static void learn(const struct world *world, struct json_t *facts, enum model_kind kind, const char *namespace, const char *name)
+{
+    struct json_t *fact = js_object();
+
+    js_set_str(fact, "kind", model_kind_name(kind));
+    js_set_str(fact, "namespace", namespace);
+    js_set_str(fact, "name", name);
+    js_set(fact, "object", js_copy(find(world, kind, namespace, name)));
+    js_push(facts, fact);
+}
+
+/* What became of a plan's operations: KILLED and CONFLICT end the job, HELD has a fact for the next plan. */
+static enum outcome perform_all(struct world *world, const struct plan *plan, struct json_t *facts)
+{
+    enum outcome worst = DONE;
+
+    for (int stage = 0; stage < 4 && worst == DONE; stage++)
+        for (size_t i = 0; i < plan->op_count; i++) {
+            if (plan->ops[i].stage != stage)
+                continue;
+            const enum outcome outcome = perform(world, &plan->ops[i]);
+
+            if (outcome == HELD)
+                learn(world, facts, plan->ops[i].kind, plan->ops[i].namespace, plan->ops[i].name);
+            if (outcome != DONE && outcome != GONE && worst != KILLED)
+                worst = outcome;
+        }
+    return worst;
+}
+
+static bool write_status(struct world *world, const struct plan *plan)
+{
+    if (plan->status == NULL)
+        return false;
+    const char *rv = js_path_str(plan->status, "metadata.resourceVersion");
+
+    CHECK(world, world->cr != NULL && rv != NULL);
+    if (!ps_streq(rv, js_path_str(world->cr, "metadata.resourceVersion")))
+        return true;
+    struct json_t *result = snapshot_merge(world->cr, plan->status);
+
+    CHECK(world, !js_equal(js_get(result, "status"), js_get(world->cr, "status")));
+    js_unref(world->cr);
+    world->cr = result;
+    stamp(world, world->cr, "resourceVersion");
+    ps_buf_printf(&world->trace, "    status: %s\n", js_path_str(js_at(js_path(world->cr, "status.conditions"), 0), "reason"));
+    return true;
+}
+
+bool world_job(struct world *world)
+{
+    struct json_t *facts PS_AUTO_JS = js_array();
+    bool status_only = false;
+
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        struct json_t *in PS_AUTO_JS = snapshot_input(world, facts);
+        struct plan *plan = snapshot_plan(in);
+        enum outcome outcome = DONE;
+        bool quiet = false, ended = true;
+
+        ps_buf_printf(&world->trace, "  plan: %s, %zu ops, %zu needs\n", plan->summary, plan->op_count, plan->need_count);
+        if (plan->need_count > 0) {
+            for (size_t i = 0; i < plan->need_count; i++)
+                learn(world, facts, plan->needs[i].kind, plan->needs[i].namespace, plan->needs[i].name);
+            ended = false;
+        } else if (plan->op_count > 0 && !status_only) {
+            outcome = perform_all(world, plan, facts);
+            status_only = outcome == HELD;
+            ended = outcome != HELD;
+        } else {
+            quiet = !write_status(world, plan);
+        }
+        plan_free(plan);
+        if (ended)
+            return quiet;
+    }
+    fail_msg("asks and asks\n%s", ps_buf_text(&world->trace));
+    return false;
+}
+
+int world_settle(struct world *world, int max)
+{
+    const int kill = world->kill_percent, conflict = world->conflict_percent;
+    int jobs = 0;
+
+    world->kill_percent = world->conflict_percent = 0;
+    while (!world_job(world)) {
+        world_tick(world);
+        if (++jobs > max)
+            return -1;
+    }
+    world->kill_percent = kill;
+    world->conflict_percent = conflict;
+    world->may_restart = false;
+    return jobs;
+}
+
+/* ---- what is left in the end --------------------------------------------------------------------------------- */
+
+/* "foo-a-v12" becomes "foo-a-v0". */
+static void blank_numbers(struct ps_buf *out, struct ps_str text)
+{
+    while (text.n > 0) {
+        ps_buf_char(out, text.p[0]);
+        const bool number = ps_str_starts(text, "-v") && text.n > 2 && text.p[2] >= '0' && text.p[2] <= '9';
+
+        text = ps_str_skip(text, 1);
+        if (!number)
+            continue;
+        ps_buf_str(out, "v0");
+        text = ps_str_skip(text, 1);
+        while (text.n > 0 && text.p[0] >= '0' && text.p[0] <= '9')
+            text = ps_str_skip(text, 1);
+    }
+}
+
+static void forget(struct json_t *object, bool replicas)
+{
+    static const char *const metadata[] = {"uid", "resourceVersion", "generation", "ownerReferences"};
+    struct json_t *labels = js_path(object, "metadata.labels"), *spec = js_get(object, "spec");
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(metadata); i++)
+        js_remove(js_get(object, "metadata"), metadata[i]);
+    js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_SUSPENDED);
+    js_remove(labels, MODEL_LABEL_REVISION);
+    js_remove(labels, MODEL_LABEL_OWNER_UID);
+    js_remove(object, "status");
+    if (js_len(js_path(object, "metadata.annotations")) == 0)
+        js_remove(js_get(object, "metadata"), "annotations");
+    /* Where nobody gives a count it is whatever it has been. */
+    if (!replicas && js_path_int(spec, "replicas", 0) != 0)
+        js_remove(spec, "replicas");
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct json_t *world_normal(const struct world *world, bool replicas)
+{
+    char **texts = ps_xcalloc(js_len(world->objects) + 1, sizeof(*texts));
+    struct json_t *list = js_array();
+    size_t n = 0;
+
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+        PS_AUTO_BUF(out, TRACE_MAX);
+
+        if (!world_is_ours(item) || ps_streq(js_path_str(item, "kind"), "ControllerRevision"))
+            continue;
+        struct json_t *object PS_AUTO_JS = js_copy(js_get(item, "object"));
+
+        forget(object, replicas);
+        char *text PS_AUTO_FREE = js_text(object);
+
+        blank_numbers(&out, ps_str(text));
+        texts[n++] = ps_buf_take(&out);
+    }
+    if (n > 0)
+        qsort(texts, n, sizeof(*texts), by_text);
+    for (size_t i = 0; i < n; i++) {
+        js_push(list, js_string(texts[i]));
+        ps_free(texts[i]);
+    }
+    ps_free(texts);
+    return list;
+}

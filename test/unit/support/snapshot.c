@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/snapshot.h"
+
+#include <string.h>
+
+#define UNPACKED_MAX ((size_t)16 * 1024 * 1024)
+
+enum model_kind snapshot_kind(const char *name)
+{
+    for (int kind = 0; kind < MODEL_KIND_COUNT; kind++)
+        if (ps_streq(name, model_kind_name((enum model_kind)kind)))
+            return (enum model_kind)kind;
+    ps_unreachable();
+}
+
+struct json_t *snapshot_merge(const struct json_t *onto, const struct json_t *patch)
+{
+    if (js_type(patch) != JS_OBJECT)
+        return js_copy(patch);
+    struct json_t *result = js_type(onto) == JS_OBJECT ? js_copy(onto) : js_object(), *value;
+    void *at = NULL;
+    const char *key;
+
+    while (js_next(patch, &at, &key, &value)) {
+        if (js_type(value) == JS_NULL)
+            js_remove(result, key);
+        else
+            js_set(result, key, snapshot_merge(js_get(result, key), value));
+    }
+    return result;
+}
+
+struct json_t *snapshot_unpack(const struct json_t *revision)
+{
+    PS_AUTO_BUF(zipped, UNPACKED_MAX);
+    PS_AUTO_BUF(plain, UNPACKED_MAX);
+
+    ps_assert(codec_base64_decode(ps_str(js_path_str(revision, "data.penstock")), &zipped, NULL) ==
+              0);
+    ps_assert(codec_gunzip(ps_buf_get(&zipped), &plain, NULL) == 0);
+    struct json_t *content = js_parse(ps_buf_get(&plain), NULL);
+
+    ps_assert(content != NULL);
+    return content;
+}
+
+static void read_account(struct snapshot *self)
+{
+    struct model_properties *vars = ps_arena_alloc(&self->arena, sizeof(*vars));
+
+    ps_assert(model_properties_flatten(&self->arena, js_get(self->in, "accountVars"),
+                                       MODEL_PROPERTIES_MAX, vars, NULL) == 0);
+    if (js_type(js_get(self->in, "account")) == JS_OBJECT)
+        self->s.account = model_account_read(&self->arena, js_get(self->in, "account"), vars);
+}
+
+static struct model_object *project(enum model_kind kind, const struct json_t *object)
+{
+    struct model_object *o = model_object_new(kind, object);
+
+    ps_assert(o != NULL);
+    return o;
+}
+
+static void read_objects(struct snapshot *self)
+{
+    const struct json_t *children = js_get(self->in, "children"), *pods = js_get(self->in, "pods");
+    const struct json_t *target = js_get(self->in, "targetNamespace");
+
+    self->children = ps_arena_array(&self->arena, js_len(children), sizeof(*self->children));
+    self->pods = ps_arena_array(&self->arena, js_len(pods), sizeof(*self->pods));
+    for (size_t i = 0; i < js_len(children); i++) {
+        const struct json_t *child = js_at(children, i);
+
+        self->children[self->s.child_count++] =
+            project(snapshot_kind(js_path_str(child, "kind")), js_get(child, "object"));
+    }
+    for (size_t i = 0; i < js_len(pods); i++)
+        self->pods[self->s.pod_count++] = project(MODEL_POD, js_at(pods, i));
+    if (js_type(target) == JS_OBJECT)
+        self->target = project(MODEL_NAMESPACE, target);
+    self->s.children = (const struct model_object *const *)self->children;
+    self->s.pods = (const struct model_object *const *)self->pods;
+    self->s.target_namespace = self->target;
+}
+
+static void read_facts(struct snapshot *self)
+{
+    const struct json_t *list = js_get(self->in, "facts");
+    struct plan_fact *facts = ps_arena_array(&self->arena, js_len(list), sizeof(*facts));
+
+    for (size_t i = 0; i < js_len(list); i++) {
+        const struct json_t *from = js_at(list, i), *object = js_get(from, "object");
+        const bool there = js_type(object) == JS_OBJECT;
+
+        facts[i] = (struct plan_fact){.kind = snapshot_kind(js_path_str(from, "kind")),
+                                      .namespace = js_path_str(from, "namespace"),
+                                      .name = js_path_str(from, "name"),
+                                      .seen = js_path_bool(from, "unknown", false) ? PLAN_UNKNOWN
+                                              : there                              ? PLAN_PRESENT
+                                                                                   : PLAN_ABSENT,
+                                      .object = there ? object : NULL};
+    }
+    self->s.facts = facts;
+    self->s.fact_count = js_len(list);
+}
+
+static int code_of(const char *name)
+{
+#define X(code, class, text)                                                                       \
+    if (ps_streq(name, ps_code_name(code)))                                                        \
+        return code;
+    PS_ERRORS(X)
+#undef X
+    ps_unreachable();
+}
+
+static void read_troubles(struct snapshot *self)
+{
+    const struct json_t *list = js_get(self->in, "troubles"), *rivals = js_get(self->in, "rivals");
+    struct plan_trouble *troubles =
+        ps_arena_array(&self->arena, js_len(list), sizeof(*troubles));
+    struct plan_rival *others = ps_arena_array(&self->arena, js_len(rivals), sizeof(*others));
+
+    for (size_t i = 0; i < js_len(list); i++) {
+        const struct json_t *from = js_at(list, i);
+
+        troubles[i] = (struct plan_trouble){snapshot_kind(js_path_str(from, "kind")),
+                                            js_path_str(from, "namespace"),
+                                            js_path_str(from, "name"),
+                                            code_of(js_path_str(from, "code")),
+                                            js_path_str(from, "reason"),
+                                            js_path_str(from, "message")};
+    }
+    for (size_t i = 0; i < js_len(rivals); i++) {
+        const struct json_t *from = js_at(rivals, i);
+
+        others[i] = (struct plan_rival){
+            js_path_str(from, "namespace"), js_path_str(from, "name"), js_path_str(from, "uid"),
+            js_path_str(from, "targetNamespace"), js_path_int(from, "createdMs", 0)};
+    }
+    self->s.troubles = troubles;
+    self->s.trouble_count = js_len(list);
+    self->s.rivals = others;
+    self->s.rival_count = js_len(rivals);
+}
+
+struct snapshot *snapshot_new(const struct json_t *in)
+{
+    struct snapshot *self = ps_xcalloc(1, sizeof(*self));
+    const struct json_t *cr = js_get(in, "cr");
+    const char *registry = js_path_str(in, "registry");
+
+    ps_arena_init(&self->arena);
+    self->in = js_copy(in);
+    self->registry = model_registry_new();
+    if (registry != NULL)
+        (void)model_registry_add(self->registry, "test", ps_str(registry), NULL, NULL);
+    self->s.now_ms = js_path_int(self->in, "nowMs", 0);
+    self->s.installation = js_path_str(self->in, "installation");
+    self->s.namespace = js_path_str(self->in, "namespace");
+    self->s.name = js_path_str(self->in, "name");
+    self->s.cr = js_type(cr) == JS_OBJECT ? js_get(self->in, "cr") : NULL;
+    self->s.registry = self->registry;
+    read_account(self);
+    read_objects(self);
+    read_facts(self);
+    read_troubles(self);
+    return self;
+}
+
+void snapshot_free(struct snapshot *self)
+{
+    if (self == NULL)
+        return;
+    for (size_t i = 0; i < self->s.child_count; i++)
+        ps_free(self->children[i]);
+    for (size_t i = 0; i < self->s.pod_count; i++)
+        ps_free(self->pods[i]);
+    ps_free(self->target);
+    model_registry_free(self->registry);
+    js_unref(self->in);
+    ps_arena_fini(&self->arena);
+    ps_free(self);
+}
+
+struct plan *snapshot_plan(const struct json_t *in)
+{
+    struct snapshot *self = snapshot_new(in);
+    struct plan *plan = plan_stream(&self->s);
+
+    snapshot_free(self);
+    return plan;
+}
