@@ -17,7 +17,8 @@
 
 #define KUBE_CONFIG_MAX ((size_t)1024 * 1024)
 
-/* Owned texts; secrets are wiped by kube_config_fini. */
+/* Owned texts; secrets are wiped by kube_config_fini. err is required by the functions that fill
+ * it. */
 struct kube_config {
     char *server;    /* "https://10.0.0.1:443/prefix", no trailing slash */
     char *namespace; /* of the context or the service account; may be NULL */

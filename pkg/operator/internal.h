@@ -55,6 +55,8 @@ const struct operator__list *operator__store_list(const struct operator__store *
 void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write);
 void operator__store_remove(struct operator__store *store, const struct json_t *object);
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
+/* It is there, but cannot be read: what was known of it stays, also through a list. */
+void operator__store_keep(struct operator__store *store, const char *namespace, const char *name);
 void operator__store_list_begin(struct operator__store *store);
 void operator__store_list_end(struct operator__store *store, const char *rv);
 void operator__store_progress(struct operator__store *store, const char *rv);
@@ -81,6 +83,7 @@ struct operator {
     struct operator__store stores[MODEL_KIND_COUNT];
     struct ps_map accounts;   /* name -> operator__account */
     struct ps_map registries; /* namespace -> model_registry */
+    struct ps_map recounts;   /* account -> earliest time of its next count, int64_t, owned */
     bool synced; /* every first list is complete: passes may run */
     struct kube_call *start_call; /* of what is asked for at start */
     void (*stopped)(void *self);

@@ -196,6 +196,7 @@ struct operator *operator_new(struct loop *loop, struct kube_client *client, con
                              ps_arena_dup(&op->arena, options->account_vars->items[i].value));
     ps_map_init(&op->accounts);
     ps_map_init(&op->registries);
+    ps_map_init(&op->recounts);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
     op->queue = loop_queue_new(loop, options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT, on_run, op);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define KEY_MAX ((size_t)1024)
-#define ACCOUNT_COUNT_DELAY_MS 10000 /* the number of an account's streams need not be exact at once */
+#define ACCOUNT_COUNT_MS 10000 /* the number of an account's streams is written at most that often */
 
 /* ---- keys ---------------------------------------------------------------------------------------- */
 
@@ -132,6 +132,25 @@ static void enqueue_rivals(struct operator *op, const struct model_object *strea
         operator__enqueue_stream(op, rivals->items[i]->namespace, rivals->items[i]->name);
 }
 
+/* The number of an account's streams has changed: at once the first time, then not before its time. */
+static void recount(struct operator *op, const char *name)
+{
+    int64_t *next = ps_map_get(&op->recounts, name);
+    const int64_t now = loop_now_ms();
+
+    if (!op->synced)
+        return;
+    if (next == NULL) {
+        next = ps_xcalloc(1, sizeof(*next));
+        (void)ps_map_put(&op->recounts, name, next);
+    }
+    const int64_t wait = *next > now ? *next - now : 0;
+
+    if (wait == 0)
+        *next = now + ACCOUNT_COUNT_MS;
+    operator__enqueue_account(op, name, wait);
+}
+
 static void stream_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
 {
     const struct model_object *stream = after ? after : before;
@@ -145,9 +164,9 @@ static void stream_changed(struct operator *op, const struct model_object *befor
     if (ps_streq(old_platform, new_platform))
         return;
     if (old_platform != NULL)
-        operator__enqueue_account(op, old_platform, ACCOUNT_COUNT_DELAY_MS);
+        recount(op, old_platform);
     if (new_platform != NULL)
-        operator__enqueue_account(op, new_platform, ACCOUNT_COUNT_DELAY_MS);
+        recount(op, new_platform);
 }
 
 static void account_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
@@ -280,6 +299,7 @@ static void on_poison(void *self, const char *namespace, const char *name, const
     struct operator__store *store = self;
     const struct exec_subject subject = {store->kind, namespace && *namespace ? namespace : NULL, name, NULL};
 
+    operator__store_keep(store, namespace, name);
     ps_log(PS_LOG_ERROR, "object_unreadable", "kind", model_kind_name(store->kind), "namespace", namespace, "name", name,
            "error", why, NULL);
     if (store->op->synced && name != NULL && *name != '\0')
@@ -348,6 +368,13 @@ void operator__sources_start(struct operator *op)
 
 void operator__sources_fini(struct operator *op)
 {
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->recounts, &at, &key, &value))
+        ps_free(value);
+    ps_map_fini(&op->recounts);
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
 

@@ -219,6 +219,15 @@ void operator__store_absent(struct operator__store *store, const char *namespace
         drop(store, key, old);
 }
 
+void operator__store_keep(struct operator__store *store, const char *namespace, const char *name)
+{
+    PS_AUTO_BUF(buf, KEY_MAX);
+    struct operator__entry *entry = name ? ps_map_get(&store->entries, entry_key(&buf, namespace, name)) : NULL;
+
+    if (entry != NULL)
+        entry->seen = store->list_number;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------------- */
 
 void operator__store_list_begin(struct operator__store *store)

@@ -184,27 +184,47 @@ static int64_t number_of(const char *text, int64_t otherwise)
     return text != NULL && ps_str_to_i64(ps_str(text), &value) ? value : otherwise;
 }
 
-/* What a suspended Deployment goes back to: the count that is asked for, else what it had. */
-static int64_t resumed_replicas(const struct plan__object *o, const struct model_object *child)
+/* How many instances run while not suspended: the count that is asked for, else as many as there were. */
+static int64_t wanted_replicas(const struct plan__object *o, const struct model_object *child)
 {
-    return js_path_int(o->body, "spec.replicas", number_of(child->replicas_before_suspend, 1));
+    const char *noted = child->replicas_before_suspend;
+
+    return js_path_int(o->body, "spec.replicas", noted ? number_of(noted, 1) : child->replicas);
 }
 
-/* While suspended a patch must not start instances: a new count is noted for later. */
+/* While suspended a patch must not start instances: a new count is noted for later. A count that is no longer given
+ * leaves the instances to others; only from 0 somebody has to start one. */
 static void patch_replicas(const struct plan__pass *pass, const struct plan__object *o, const struct model_object *child,
                            struct json_t *patch)
 {
     const bool noted = child->replicas_before_suspend != NULL;
+    const bool dropped = js_type(js_path(patch, "spec.replicas")) == JS_NULL;
+    int64_t wanted = wanted_replicas(o, child);
 
     if (o->kind != MODEL_DEPLOYMENT)
         return;
-    if (pass->stream.suspend) {
-        note_suspended(patch, js_path_int(o->body, "spec.replicas", noted ? number_of(child->replicas_before_suspend, 1) : child->replicas), true);
-        js_set_int(js_child(patch, "spec"), "replicas", 0);
-    } else if (noted) {
-        note_suspended(patch, 0, false);
-        js_set_int(js_child(patch, "spec"), "replicas", resumed_replicas(o, child));
+    if (dropped) {
+        wanted = wanted > 0 ? wanted : 1;
+        js_remove(js_get(patch, "spec"), "replicas");
     }
+    if (pass->stream.suspend) {
+        note_suspended(patch, wanted, true);
+        js_set_int(js_child(patch, "spec"), "replicas", 0);
+    } else if (noted || (dropped && child->replicas == 0)) {
+        note_suspended(patch, 0, false);
+        js_set_int(js_child(patch, "spec"), "replicas", wanted);
+    }
+}
+
+static void replace_list(struct json_t *list)
+{
+    struct json_t *mark = js_object();
+
+    js_set_str(mark, "$patch", "replace");
+    if (js_type(list) == JS_ARRAY)
+        js_push(list, mark);
+    else
+        js_unref(mark);
 }
 
 static void changed_child(struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
@@ -216,17 +236,20 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
 
     if (wait)
         return;
-    /* When nobody knows what it was, everything that we manage is written again. */
+    /* When nobody knows what it was, everything that we manage is written again, and lists as a whole: a strategic
+     * patch would leave in them what an unknown revision had. */
     struct json_t *diff PS_AUTO_JS = codec_strategic_diff(before ? before : empty, o->body);
     struct json_t *patch = patch_head(child);
 
     lay_over(patch, diff);
+    if (before == NULL) {
+        replace_list(js_path(patch, "spec.template.spec.containers"));
+        replace_list(js_path(patch, "spec.ports"));
+    }
     js_remove(patch, "apiVersion");
     js_remove(patch, "kind");
     js_remove(js_child(patch, "metadata"), "name");
     js_remove(js_child(patch, "metadata"), "namespace");
-    if (js_path(o->body, "spec.replicas") == NULL && js_get(patch, "spec") != NULL)
-        js_remove(js_get(patch, "spec"), "replicas"); /* no longer ours: null would mean one instance */
     ps_buf_printf(&number, "%lld", (long long)o->changed_in);
     js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION, ps_buf_text(&number));
     patch_replicas(pass, o, child, patch);

@@ -342,6 +342,15 @@ static void changed_rendering(struct plan__pass *pass, struct plan__objects *nam
     use_objects(pass, &current, pass->current->revision);
 }
 
+/* The spec is the one that the current revision was made from: it was valid then, and registry and account are read
+ * only when a revision is made. */
+static void accepted_before(struct plan__pass *pass)
+{
+    pass->outdated = ps_arena_printf(pass->arena, "account or registry have changed: deployed now, it would be refused (%s: %s); "
+                                     "what runs goes on", pass->refused_reason, pass->refused_message);
+    pass->refused_reason = pass->refused_message = NULL;
+}
+
 static void choose_revision(struct plan__pass *pass)
 {
     struct json_t *input PS_AUTO_JS = plan__spec_input(&pass->stream);
@@ -359,7 +368,12 @@ static void choose_revision(struct plan__pass *pass)
     }
     if (pass->refused_reason == NULL)
         render_fresh(pass, &current);
+    const bool redeploy = pass->current != NULL && !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
+                                                            pass->current->redeploy ? pass->current->redeploy : "");
+
     if (pass->fresh.count == 0) { /* refused: what runs stays as it is */
+        if (pass->current != NULL && !redeploy && pass->s->account != NULL && ps_streq(hash, pass->current->spec_hash))
+            accepted_before(pass);
         if (pass->current != NULL)
             use_objects(pass, &current, pass->current->revision);
         return;
@@ -368,9 +382,6 @@ static void choose_revision(struct plan__pass *pass)
         first_revision(pass);
         return;
     }
-    const bool redeploy = !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
-                                    pass->current->redeploy ? pass->current->redeploy : "");
-
     if (redeploy || !ps_streq(pass->fresh.hash, pass->current->render_hash)) {
         changed_rendering(pass, &current, !ps_streq(hash, pass->current->spec_hash), redeploy);
         return;

@@ -260,7 +260,7 @@ def test_health_without_an_api_server(operator, cluster):
 def test_idle_and_restart_with_a_hundred_streams(space, operator, kubectl, requests):
     """A minute of nothing costs nothing but watches; a restart writes nothing."""
     names = ["i%03d" % i for i in range(100)]
-    kubectl.apply(*[stream(n, space.ns, "time | log", platform=space.account) for n in names])
+    kubectl.apply(*[stream(n, space.ns, ":orders > log", platform=space.account) for n in names])
     all_ready(space, names)
     requests.wait_quiet()
     before = identities(space)
@@ -288,6 +288,8 @@ def test_a_namespace_full_of_others(space, kubectl, requests):
     """What the operator does not care for it does not react to."""
     space.apply("s", "time | log")
     space.wait("s")
+    wait_for(lambda: kubectl.get(ACCOUNT, space.account)["status"].get("streams") == 1,
+             "the account to have counted its stream")
     requests.wait_quiet(2.0)
     requests.mark()
     other = space.ns + "-other"

@@ -291,8 +291,9 @@ static void outside_of_a_cluster_is_told(void **state)
 
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
         struct kube_config config;
+        struct ps_err err = {0};
 
-        assert_int_equal(kube_config_in_cluster(&config, rows[i].host, rows[i].port, dir, NULL),
+        assert_int_equal(kube_config_in_cluster(&config, rows[i].host, rows[i].port, dir, &err),
                          rows[i].code);
     }
 }

@@ -11,6 +11,7 @@
 
 /* Stays below them. */
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,15 @@
 #define CHECK(world, cond)                                                                         \
     do {                                                                                           \
         if (!(cond))                                                                               \
-            fail_msg("%s\n%s", #cond, ps_buf_text(&(world)->trace));                               \
+            world_fail(world, #cond);                                                              \
     } while (0)
+
+_Noreturn void world_fail(const struct world *world, const char *what)
+{
+    fprintf(stderr, "%s\n", ps_buf_text(&world->trace));
+    fail_msg("%s", what);
+    abort(); /* fail_msg does not come back */
+}
 
 /* ---- basics ---------------------------------------------------------------------------------- */
 
@@ -466,19 +474,20 @@ bool world_job(struct world *world)
         if (ended)
             return quiet;
     }
-    fail_msg("asks and asks\n%s", ps_buf_text(&world->trace));
-    return false;
+    world_fail(world, "asks and asks");
 }
 
 int world_settle(struct world *world, int max)
 {
     const int kill = world->kill_percent, conflict = world->conflict_percent;
-    int jobs = 0;
+    int jobs = 0, quiet = 0;
 
     world->kill_percent = world->conflict_percent = 0;
-    while (!world_job(world)) {
+    while (quiet < 2) { /* the second one sees what became of deletes */
+        quiet = world_job(world) ? quiet + 1 : 0;
         world_tick(world);
-        if (++jobs > max)
+        jobs += quiet == 0;
+        if (jobs > max)
             return -1;
     }
     world->kill_percent = kill;

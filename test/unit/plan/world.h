@@ -27,6 +27,8 @@ struct world {
     size_t ops;           /* performed */
 };
 
+/* Fails the test, with all that was done. */
+_Noreturn void world_fail(const struct world *world, const char *what);
 void world_init(struct world *world, uint64_t seed);
 void world_fini(struct world *world);
 /* From 0 to n - 1. */
