@@ -2,7 +2,6 @@
 /* penstock: flags, wiring, exit codes. */
 #include "operator/operator.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +10,18 @@
 #include <sys/resource.h>
 
 #ifndef PENSTOCK_VERSION
-#define PENSTOCK_VERSION "dev"
+#    define PENSTOCK_VERSION "dev"
 #endif
 
-#define EXIT_USAGE 64          /* sysexits.h: EX_USAGE */
-#define EXIT_CONFIG 78         /* EX_CONFIG */
-#define GRACE_MS 25000         /* below the pod's 30 s */
+#define EXIT_USAGE        64    /* sysexits.h: EX_USAGE */
+#define EXIT_CONFIG       78    /* EX_CONFIG */
+#define GRACE_MS          25000 /* below the pod's 30 s */
 #define NAMESPACE_DEFAULT "penstock-system"
 
 struct options {
-    const char *kubeconfig, *context, *service_account_dir, *health_address, *installation, *namespace;
+    const char *kubeconfig, *context, *service_account_dir, *health_address, *installation,
+        *namespace;
+    char **environment;
     struct ps_arena arena;
     struct model_properties account_vars;
 };
@@ -29,9 +30,12 @@ static const char usage[] =
     "usage: penstock [flags]\n"
     "  --kubeconfig FILE                 default: $KUBECONFIG, then the pod's service account\n"
     "  --context NAME                    of the kubeconfig; default: its current-context\n"
-    "  --namespace NAME                  the operator's own; default: $POD_NAMESPACE, then the service account's\n"
-    "  --installation ID                 marks what this operator made; default: the uid of its namespace\n"
-    "  --account-var NAME=VALUE          resolves ${NAME} in PlatformAccounts' properties; may be repeated\n"
+    "  --namespace NAME                  the operator's own; default: $POD_NAMESPACE, then the "
+    "service account's\n"
+    "  --installation ID                 marks what this operator made; default: the uid of its "
+    "namespace\n"
+    "  --account-var NAME=VALUE          resolves ${NAME} in PlatformAccounts' properties; may be "
+    "repeated\n"
     "  --health-probe-bind-address ADDR  /healthz and /readyz; default :8081, 0 = none\n"
     "  --service-account-dir DIR         default " KUBE_SERVICE_ACCOUNT_DIR "\n"
     "  --log-level LEVEL                 error, warn, info (default) or debug\n"
@@ -39,7 +43,8 @@ static const char usage[] =
 
 static int usage_error(const char *what, const char *value)
 {
-    (void)fprintf(stderr, "penstock: %s%s%s\n%s", what, value ? ": " : "", value ? value : "", usage);
+    (void)fprintf(stderr, "penstock: %s%s%s\n%s", what, value ? ": " : "", value ? value : "",
+                  usage);
     return EXIT_USAGE;
 }
 
@@ -47,11 +52,12 @@ static int set_level(const char *text)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
             ps_log_set_level((enum ps_log_level)i);
             return 0;
         }
+    }
     return usage_error("--log-level: expected error, warn, info or debug, found", text);
 }
 
@@ -67,91 +73,132 @@ static int add_variable(struct options *options, const char *text)
     return 0;
 }
 
-enum flag { KUBECONFIG = 256, CONTEXT, NAMESPACE, INSTALLATION, ACCOUNT_VAR, HEALTH, SA_DIR, LOG_LEVEL, VERSION, HELP };
+enum flag {
+    FLAG_KUBECONFIG,
+    FLAG_CONTEXT,
+    FLAG_NAMESPACE,
+    FLAG_INSTALLATION,
+    FLAG_ACCOUNT_VAR,
+    FLAG_HEALTH,
+    FLAG_SERVICE_ACCOUNT_DIR,
+    FLAG_LOG_LEVEL,
+    FLAG_VERSION,
+    FLAG_HELP,
+};
 
-static const struct option flags[] = {
-    {"kubeconfig", required_argument, NULL, KUBECONFIG},
-    {"context", required_argument, NULL, CONTEXT},
-    {"namespace", required_argument, NULL, NAMESPACE},
-    {"installation", required_argument, NULL, INSTALLATION},
-    {"account-var", required_argument, NULL, ACCOUNT_VAR},
-    {"health-probe-bind-address", required_argument, NULL, HEALTH},
-    {"service-account-dir", required_argument, NULL, SA_DIR},
-    {"log-level", required_argument, NULL, LOG_LEVEL},
-    {"version", no_argument, NULL, VERSION},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
+static const char *const flag_names[] = {
+    [FLAG_KUBECONFIG] = "--kubeconfig",
+    [FLAG_CONTEXT] = "--context",
+    [FLAG_NAMESPACE] = "--namespace",
+    [FLAG_INSTALLATION] = "--installation",
+    [FLAG_ACCOUNT_VAR] = "--account-var",
+    [FLAG_HEALTH] = "--health-probe-bind-address",
+    [FLAG_SERVICE_ACCOUNT_DIR] = "--service-account-dir",
+    [FLAG_LOG_LEVEL] = "--log-level",
+    [FLAG_VERSION] = "--version",
+    [FLAG_HELP] = "--help",
 };
 
 /* 0: go on; -1: done, exit 0; else an exit code. */
-static int read_flag(struct options *options, int flag, const char *value)
+static int read_flag(struct options *options, enum flag flag, const char *value)
 {
     switch (flag) {
-    case KUBECONFIG:
+    case FLAG_KUBECONFIG:
         options->kubeconfig = value;
         return 0;
-    case CONTEXT:
+    case FLAG_CONTEXT:
         options->context = value;
         return 0;
-    case NAMESPACE:
+    case FLAG_NAMESPACE:
         options->namespace = value;
         return 0;
-    case INSTALLATION:
+    case FLAG_INSTALLATION:
         options->installation = value;
         return 0;
-    case ACCOUNT_VAR:
+    case FLAG_ACCOUNT_VAR:
         return add_variable(options, value);
-    case HEALTH:
+    case FLAG_HEALTH:
         options->health_address = strcmp(value, "0") == 0 ? NULL : value;
         return 0;
-    case SA_DIR:
+    case FLAG_SERVICE_ACCOUNT_DIR:
         options->service_account_dir = value;
         return 0;
-    case LOG_LEVEL:
+    case FLAG_LOG_LEVEL:
         return set_level(value);
-    case VERSION:
+    case FLAG_VERSION:
         (void)puts("penstock " PENSTOCK_VERSION);
         return -1;
-    case HELP:
+    case FLAG_HELP:
         (void)fputs(usage, stdout);
         return -1;
-    default:
-        return usage_error("unknown flag", NULL);
     }
+    ps_unreachable();
+}
+
+/* The index of the flag in `text` ("--name" or "--name=value"), or -1. */
+static int find_flag(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    const size_t n = equals != NULL ? (size_t)(equals - text) : strlen(text);
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(flag_names); i++) {
+        if (strlen(flag_names[i]) == n && strncmp(flag_names[i], text, n) == 0)
+            return (int)i;
+    }
+    return -1;
 }
 
 static int read_flags(struct options *options, int argc, char **argv)
 {
-    int flag, rc = 0;
+    int rc = 0;
 
-    while (rc == 0 && (flag = getopt_long(argc, argv, "", flags, NULL)) != -1)
-        rc = read_flag(options, flag, optarg);
-    if (rc == 0 && optind < argc)
-        rc = usage_error("unexpected argument", argv[optind]);
+    for (int i = 1; rc == 0 && i < argc; i++) {
+        const int flag = find_flag(argv[i]);
+        const char *equals = strchr(argv[i], '=');
+        const bool alone = flag == FLAG_VERSION || flag == FLAG_HELP;
+
+        if (flag < 0 || (alone && equals != NULL))
+            return usage_error("unknown flag or argument", argv[i]);
+        if (!alone && equals == NULL && i + 1 == argc)
+            return usage_error("a value is missing", argv[i]);
+        const char *value = equals != NULL ? equals + 1 : alone ? NULL : argv[++i];
+
+        rc = read_flag(options, (enum flag)flag, value);
+    }
     return rc;
 }
 
-/* Environment is read here and nowhere else, before any thread exists. */
-static const char *environment(const char *name)
+/* The value of a variable; NULL when it is unset or empty. Environment is read here and nowhere
+ * else. */
+static const char *environment(const struct options *options, const char *name)
 {
-    const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe): main has one thread now */
+    const size_t n = strlen(name);
 
-    return value != NULL && *value != '\0' ? value : NULL;
+    for (char **variable = options->environment; *variable != NULL; variable++) {
+        const char *value = *variable + n + 1;
+
+        if (strncmp(*variable, name, n) == 0 && (*variable)[n] == '=' && *value != '\0')
+            return value;
+    }
+    return NULL;
 }
 
-static int load_config(const struct options *options, struct kube_config *config, struct ps_err *err)
+static int load_config(const struct options *options, struct kube_config *config,
+                       struct ps_err *err)
 {
-    const char *path = options->kubeconfig ? options->kubeconfig : environment("KUBECONFIG");
+    const char *path =
+        options->kubeconfig ? options->kubeconfig : environment(options, "KUBECONFIG");
 
     if (path != NULL)
         return kube_config_load(config, path, options->context, err);
-    return kube_config_in_cluster(config, environment("KUBERNETES_SERVICE_HOST"), environment("KUBERNETES_SERVICE_PORT"),
+    return kube_config_in_cluster(config, environment(options, "KUBERNETES_SERVICE_HOST"),
+                                  environment(options, "KUBERNETES_SERVICE_PORT"),
                                   options->service_account_dir, err);
 }
 
 struct program {
     struct loop *loop;
-    struct operator *op;
+    struct operator* op;
     bool stopping;
 };
 
@@ -174,7 +221,8 @@ static void on_signal(void *self, int signum)
     operator_stop(program->op, GRACE_MS, on_stopped, program);
 }
 
-static int run(struct program *program, struct kube_client *client, const struct operator_options *options, struct ps_err *err)
+static int run(struct program *program, struct kube_client *client,
+               const struct operator_options *options, struct ps_err *err)
 {
     program->op = operator_new(program->loop, client, options, err);
     if (program->op == NULL)
@@ -201,16 +249,22 @@ static int start(struct options *options)
         ps_log(PS_LOG_ERROR, "config", "error", err.message, NULL);
         return EXIT_CONFIG;
     }
-    const char *namespace = options->namespace ? options->namespace : environment("POD_NAMESPACE");
-    const char *instance = environment("POD_NAME");
+    const char *namespace =
+        options->namespace ? options->namespace : environment(options, "POD_NAMESPACE");
+    const char *instance = environment(options, "POD_NAME");
     const struct operator_options operator_options = {
-        .namespace = namespace ? namespace : config.namespace ? config.namespace : NAMESPACE_DEFAULT,
-        .installation = options->installation, .instance = instance ? instance : "penstock",
-        .health_address = options->health_address, .account_vars = &options->account_vars,
+        .namespace = namespace          ? namespace
+                     : config.namespace ? config.namespace
+                                        : NAMESPACE_DEFAULT,
+        .installation = options->installation,
+        .instance = instance ? instance : "penstock",
+        .health_address = options->health_address,
+        .account_vars = &options->account_vars,
     };
 
     program.loop = loop_new();
-    struct kube_client *client = kube_client_new(program.loop, &config, "penstock/" PENSTOCK_VERSION " (linux)");
+    struct kube_client *client =
+        kube_client_new(program.loop, &config, "penstock/" PENSTOCK_VERSION " (linux)");
     const int rc = run(&program, client, &operator_options, &err);
 
     if (rc != 0)
@@ -221,9 +275,11 @@ static int start(struct options *options)
     return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv)
+int main(int argc, char **argv, char **environment_list)
 {
-    struct options options = {.service_account_dir = KUBE_SERVICE_ACCOUNT_DIR, .health_address = ":8081"};
+    struct options options = {.service_account_dir = KUBE_SERVICE_ACCOUNT_DIR,
+                              .health_address = ":8081",
+                              .environment = environment_list};
     const struct rlimit no_core = {0, 0};
 
     /* Credentials live in memory: no core file may hold them. */

@@ -23,17 +23,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PS_MUST_CHECK __attribute__((warn_unused_result))
-#define PS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define PS_CLEANUP(fn) __attribute__((cleanup(fn)))
-#define PS_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define PS_MUST_CHECK                      __attribute__((warn_unused_result))
+#define PS_PRINTF(fmt, args)               __attribute__((format(printf, fmt, args)))
+#define PS_CLEANUP(fn)                     __attribute__((cleanup(fn)))
+#define PS_ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define PS_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* ---- assertions ------------------------------------------------------------------------- */
 
 /* Ends the process with file and line: for what the code itself has got wrong, never for input. */
 _Noreturn void ps_panic(const char *file, int line, const char *what);
-#define ps_assert(cond) ((cond) ? (void)0 : ps_panic(__FILE__, __LINE__, #cond))
+#define ps_assert(cond)  ((cond) ? (void)0 : ps_panic(__FILE__, __LINE__, #cond))
 #define ps_unreachable() ps_panic(__FILE__, __LINE__, "unreachable")
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -124,7 +124,7 @@ struct ps_str {
 };
 
 #define PS_STR(literal) ((struct ps_str){(literal), sizeof(literal) - 1})
-#define PS_STR_ARG(s) (int)(s).n, (s).p /* for "%.*s" */
+#define PS_STR_ARG(s)   (int)(s).n, (s).p /* for "%.*s" */
 
 struct ps_str ps_str(const char *s); /* NULL becomes empty */
 struct ps_str ps_str_n(const char *p, size_t n);
@@ -139,8 +139,9 @@ struct ps_str ps_str_head(struct ps_str s, size_t n);
 /* Index of c or of the text, or -1. */
 ptrdiff_t ps_str_index(struct ps_str s, char c);
 ptrdiff_t ps_str_find(struct ps_str s, const char *needle);
-/* Takes the part before the first `c` off the front of *rest (all of it when there is none). Returns
- * false when *rest was used up; an empty *rest with p != NULL still gives one empty part. */
+/* Takes the part before the first `c` off the front of *rest (all of it when there is none).
+ * Returns false when *rest was used up; an empty *rest with p != NULL still gives one empty part.
+ */
 bool ps_str_split(struct ps_str *rest, char c, struct ps_str *part);
 /* Decimal digits only, no sign, no blanks, no overflow. */
 PS_MUST_CHECK bool ps_str_to_i64(struct ps_str s, int64_t *value);
@@ -188,8 +189,10 @@ struct ps_arena {
 
 void ps_arena_init(struct ps_arena *arena);
 void ps_arena_fini(struct ps_arena *arena);
-void *ps_arena_alloc(struct ps_arena *arena, size_t size) __attribute__((returns_nonnull)); /* zeroed */
-void *ps_arena_array(struct ps_arena *arena, size_t n, size_t size) __attribute__((returns_nonnull));
+void *ps_arena_alloc(struct ps_arena *arena, size_t size)
+    __attribute__((returns_nonnull)); /* zeroed */
+void *ps_arena_array(struct ps_arena *arena, size_t n, size_t size)
+    __attribute__((returns_nonnull));
 char *ps_arena_str(struct ps_arena *arena, struct ps_str s) __attribute__((returns_nonnull));
 char *ps_arena_dup(struct ps_arena *arena, const char *s); /* NULL stays NULL */
 char *ps_arena_printf(struct ps_arena *arena, const char *fmt, ...) PS_PRINTF(2, 3);
@@ -205,24 +208,29 @@ struct ps_map {
 };
 
 void ps_map_init(struct ps_map *map);
-void ps_map_fini(struct ps_map *map); /* values are not freed */
+void ps_map_fini(struct ps_map *map);                        /* values are not freed */
 void *ps_map_get(const struct ps_map *map, const char *key); /* NULL when absent */
 /* Returns the value that was there before, or NULL. The value must not be NULL. */
 void *ps_map_put(struct ps_map *map, const char *key, void *value);
 void *ps_map_remove(struct ps_map *map, const char *key); /* returns the value that was there */
-/* Walks all entries: start with *at = 0; false at the end. Entries may be removed while walking, not
- * added. */
+/* Walks all entries: start with *at = 0; false at the end. Entries may be removed while walking,
+ * not added. */
 bool ps_map_next(const struct ps_map *map, size_t *at, const char **key, void **value);
 
 uint64_t ps_hash(const void *p, size_t n); /* FNV-1a 64: tables and names, not secrets */
 
 /* ---- log ------------------------------------------------------------------------------------ */
 
-enum ps_log_level { PS_LOG_ERROR, PS_LOG_WARN, PS_LOG_INFO, PS_LOG_DEBUG };
+enum ps_log_level {
+    PS_LOG_ERROR,
+    PS_LOG_WARN,
+    PS_LOG_INFO,
+    PS_LOG_DEBUG
+};
 
-/* One JSON line on standard error for each call: ts, level, event, then the pairs. Keys and event names
- * are stable snake_case words. Pairs are (const char *key, const char *value) ended by NULL; a NULL
- * value leaves the pair out. Values are escaped and cut at PS_LOG_VALUE_MAX bytes. */
+/* One JSON line on standard error for each call: ts, level, event, then the pairs. Keys and event
+ * names are stable snake_case words. Pairs are (const char *key, const char *value) ended by NULL;
+ * a NULL value leaves the pair out. Values are escaped and cut at PS_LOG_VALUE_MAX bytes. */
 #define PS_LOG_VALUE_MAX 4096
 void ps_log(enum ps_log_level level, const char *event, ...) __attribute__((sentinel));
 void ps_log_set_level(enum ps_log_level level);

@@ -78,10 +78,15 @@ void ps_time_text(int64_t unix_ms, char buf[PS_TIME_TEXT_SIZE])
 {
     const time_t seconds = (time_t)(unix_ms / 1000);
     struct tm tm;
+    PS_AUTO_BUF(text, PS_TIME_TEXT_SIZE - 1);
 
-    if (gmtime_r(&seconds, &tm) == NULL ||
-        strftime(buf, PS_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        buf[0] = '\0';
+    buf[0] = '\0';
+    if (gmtime_r(&seconds, &tm) == NULL) {
+        return;
+    }
+    ps_buf_printf(&text, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    memcpy(buf, ps_buf_text(&text), text.n + 1);
 }
 
 /* Reads the digits of "dddd-dd-ddTdd:dd:dd" into six numbers. */

@@ -8,7 +8,8 @@
  *   js_set/js_push take the reference of the value they put in (a NULL value puts nothing in)
  *   js_get/js_at/js_path borrow from their container
  * PS_AUTO_JS drops a reference at the end of the block.
- * Readers accept NULL and values of another type, and answer "absent": outside objects have any shape.
+ * Readers accept NULL and values of another type, and answer "absent": outside objects have any
+ * shape.
  */
 #ifndef PS_CODEC_H
 #define PS_CODEC_H
@@ -57,7 +58,7 @@ struct json_t *js_child(struct json_t *object, const char *key);
 struct json_t *js_get(const struct json_t *object, const char *key);
 /* "metadata.labels": parts are split at dots, so keys with dots need js_get. */
 struct json_t *js_path(const struct json_t *object, const char *path);
-const char *js_str(const struct json_t *string);                      /* NULL unless a string */
+const char *js_str(const struct json_t *string); /* NULL unless a string */
 const char *js_path_str(const struct json_t *object, const char *path);
 int64_t js_int(const struct json_t *integer, int64_t otherwise);
 int64_t js_path_int(const struct json_t *object, const char *path, int64_t otherwise);
@@ -67,22 +68,32 @@ size_t js_len(const struct json_t *array_or_object);
 struct json_t *js_at(const struct json_t *array, size_t i);
 bool js_equal(const struct json_t *a, const struct json_t *b);
 
-enum js_type { JS_ABSENT, JS_NULL, JS_BOOL, JS_INT, JS_REAL, JS_STRING, JS_ARRAY, JS_OBJECT };
+enum js_type {
+    JS_ABSENT,
+    JS_NULL,
+    JS_BOOL,
+    JS_INT,
+    JS_REAL,
+    JS_STRING,
+    JS_ARRAY,
+    JS_OBJECT
+};
 enum js_type js_type(const struct json_t *value);
 const char *js_type_name(const struct json_t *value); /* "a string", "nothing", … for messages */
 
-/* Walks an object's members in insertion order: void *at = NULL; while (js_next(o, &at, &key, &value)) */
+/* Walks an object's members in insertion order: void *at = NULL; while (js_next(o, &at, &key,
+ * &value)) */
 bool js_next(const struct json_t *object, void **at, const char **key, struct json_t **value);
 
 /* ---- YAML ---------------------------------------------------------------------------------- */
 
-#define CODEC_YAML_MAX ((size_t)4 * 1024 * 1024)
+#define CODEC_YAML_MAX       ((size_t)4 * 1024 * 1024)
 #define CODEC_YAML_DEPTH_MAX 64
 #define CODEC_YAML_NODES_MAX 200000 /* after aliases are expanded: "billion laughs" ends here */
 
-/* The first document as JSON, with the scalar rules of Kubernetes' own reader (YAML 1.1: yes, no, on,
- * off are booleans unless quoted). Duplicate keys are refused. JSON is YAML, so it reads that too.
- * An empty document gives null. *err says line and column. */
+/* The first document as JSON, with the scalar rules of Kubernetes' own reader (YAML 1.1: yes, no,
+ * on, off are booleans unless quoted). Duplicate keys are refused. JSON is YAML, so it reads that
+ * too. An empty document gives null. *err says line and column. */
 struct json_t *codec_yaml_parse(struct ps_str text, struct ps_err *err) PS_MUST_CHECK;
 
 /* ---- small formats -------------------------------------------------------------------------- */
@@ -98,20 +109,23 @@ void codec_sha256_hex(struct ps_str bytes, char hex[CODEC_SHA256_HEX]);
 void codec_base64_encode(struct ps_str bytes, struct ps_buf *out);
 int codec_base64_decode(struct ps_str text, struct ps_buf *out, struct ps_err *err) PS_MUST_CHECK;
 
-/* Deterministic: no time, no name in the header. Inflating stops with PS_ELIMIT at out's ceiling. */
+/* Deterministic: no time, no name in the header. Inflating stops with PS_ELIMIT at out's ceiling.
+ */
 void codec_gzip(struct ps_str bytes, struct ps_buf *out);
 int codec_gunzip(struct ps_str bytes, struct ps_buf *out, struct ps_err *err) PS_MUST_CHECK;
 
 /* ---- differences ---------------------------------------------------------------------------- */
 
-/* A strategic merge patch that turns `from` into `to`, for built-in kinds: lists of containers, env,
- * ports … are merged by their key with `$patch: delete` for what is gone, other lists are replaced.
- * NULL when the two are equal. New reference. */
+/* A strategic merge patch that turns `from` into `to`, for built-in kinds: lists of containers,
+ * env, ports … are merged by their key with `$patch: delete` for what is gone, other lists are
+ * replaced. NULL when the two are equal. New reference. */
 struct json_t *codec_strategic_diff(const struct json_t *from, const struct json_t *to);
 /* RFC 7386; NULL when equal. New reference. */
 struct json_t *codec_merge_diff(const struct json_t *from, const struct json_t *to);
-/* Appends up to max dotted paths at which the two differ, separated by ", "; list items by their key
+/* Appends up to max dotted paths at which the two differ, separated by ", "; list items by their
+ * key
  * ("spec.template.spec.containers[foo-predict-v1].image"). For people. */
-void codec_diff_paths(struct ps_buf *out, const struct json_t *from, const struct json_t *to, size_t max);
+void codec_diff_paths(struct ps_buf *out, const struct json_t *from, const struct json_t *to,
+                      size_t max);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define NOTE_MAX ((size_t)1000)  /* the API allows 1024 bytes */
+#define NOTE_MAX      ((size_t)1000) /* the API allows 1024 bytes */
 #define NAME_PART_MAX ((size_t)200)
 #define UNDER_WAY_MAX ((size_t)256)
 
@@ -17,10 +17,11 @@ struct exec__told {
 
 static void forget(struct exec__told *told)
 {
-    if (told->prev != NULL)
+    if (told->prev != NULL) {
         told->prev->next = told->next;
-    else
+    } else {
         told->exec->told = told->next;
+    }
     if (told->next != NULL)
         told->next->prev = told->prev;
     ps_free(told->about);
@@ -31,8 +32,10 @@ static void on_told(void *self, const struct kube_response *response)
 {
     struct exec__told *told = self;
 
-    if (response->code != 0)
-        ps_log(PS_LOG_WARN, "event_lost", "about", told->about, "error", response->err.message, NULL);
+    if (response->code != 0) {
+        ps_log(PS_LOG_WARN, "event_lost", "about", told->about, "error", response->err.message,
+               NULL);
+    }
     forget(told);
 }
 
@@ -53,18 +56,19 @@ static struct ps_str cut(const char *text, size_t max)
     return s;
 }
 
-static struct json_t *event_body(struct exec *exec, const struct exec_subject *subject, bool warning, const char *reason,
-                                 const char *note)
+static struct json_t *event_body(struct exec *exec, const struct exec_subject *subject,
+                                 bool warning, const char *reason, const char *note)
 {
     const struct model_kind_info *info = model_kind_info(subject->kind);
-    struct json_t *event = js_object(), *metadata = js_child(event, "metadata"), *regarding = js_child(event, "regarding");
+    struct json_t *event = js_object(), *metadata = js_child(event, "metadata"),
+                  *regarding = js_child(event, "regarding");
     const int64_t now = loop_wall_ms();
     char time[PS_TIME_TEXT_SIZE];
     PS_AUTO_BUF(text, 512);
 
     ps_time_text(now, time);
-    ps_buf_printf(&text, "%.*s.%llx%04llx", (int)NAME_PART_MAX, subject->name, (unsigned long long)now,
-                  (unsigned long long)(exec->event_number++ & 0xFFFFU));
+    ps_buf_printf(&text, "%.*s.%llx%04llx", (int)NAME_PART_MAX, subject->name,
+                  (unsigned long long)now, (unsigned long long)(exec->event_number++ & 0xFFFFU));
     js_set_str(metadata, "name", ps_buf_text(&text));
     js_set_str(metadata, "namespace", subject->namespace ? subject->namespace : "default");
     ps_buf_clear(&text);
@@ -88,15 +92,17 @@ static struct json_t *event_body(struct exec *exec, const struct exec_subject *s
     return event;
 }
 
-void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning, const char *reason, const char *note)
+void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning,
+                const char *reason, const char *note)
 {
     struct json_t *body PS_AUTO_JS = event_body(exec, subject, warning, reason, note);
     size_t under_way = 0;
 
     for (const struct exec__told *t = exec->told; t != NULL; t = t->next)
         under_way++;
-    ps_log(warning ? PS_LOG_WARN : PS_LOG_INFO, "event", "kind", model_kind_name(subject->kind), "namespace",
-           subject->namespace ? subject->namespace : "", "name", subject->name, "reason", reason, "note", note, NULL);
+    ps_log(warning ? PS_LOG_WARN : PS_LOG_INFO, "event", "kind", model_kind_name(subject->kind),
+           "namespace", subject->namespace ? subject->namespace : "", "name", subject->name,
+           "reason", reason, "note", note, NULL);
     if (under_way >= UNDER_WAY_MAX)
         return; /* told in the log above */
     struct exec__told *told = ps_xcalloc(1, sizeof(*told));
@@ -107,8 +113,10 @@ void exec_event(struct exec *exec, const struct exec_subject *subject, bool warn
     if (exec->told != NULL)
         exec->told->prev = told;
     exec->told = told;
-    const struct kube_request request = {.verb = KUBE_CREATE, .kind = exec_kind(MODEL_EVENT),
-                                         .namespace = js_path_str(body, "metadata.namespace"), .body = body};
+    const struct kube_request request = {.verb = KUBE_CREATE,
+                                         .kind = exec_kind(MODEL_EVENT),
+                                         .namespace = js_path_str(body, "metadata.namespace"),
+                                         .body = body};
 
     told->call = kube_send(exec->client, &request, on_told, told);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec: carries out plans. It asks for a plan, fetches the facts that it needs, performs its operations
- * stage by stage (those of a stage at once), writes the status last, and tells events.
+ * exec: carries out plans. It asks for a plan, fetches the facts that it needs, performs its
+ * operations stage by stage (those of a stage at once), writes the status last, and tells events.
  *
- * The executor decides nothing: an answer is fed back as an observation, a failure as a trouble, and the
- * planner is asked again. One job for a key at a time: the caller's queue sees to that. A write whose effect is
- * unknown (no answer came) is read back before the key is planned again, also in a later job.
+ * The executor decides nothing: an answer is fed back as an observation, a failure as a trouble,
+ * and the planner is asked again. One job for a key at a time: the caller's queue sees to that. A
+ * write whose effect is unknown (no answer came) is read back before the key is planned again, also
+ * in a later job.
  */
 #ifndef PS_EXEC_H
 #define PS_EXEC_H
@@ -25,28 +26,30 @@ struct exec_subject {
 
 struct exec_callbacks {
     /* A new plan from the facts so far; the executor frees it. */
-    struct plan *(*plan)(void *self, const char *key, const struct plan_fact *facts, size_t fact_count,
-                         const struct plan_trouble *troubles, size_t trouble_count);
+    struct plan *(*plan)(void *self, const char *key, const struct plan_fact *facts,
+                         size_t fact_count, const struct plan_trouble *troubles,
+                         size_t trouble_count);
     /* Borrowed until the next observation. */
     void (*subject)(void *self, const char *key, struct exec_subject *out);
     /* The server's own words about an object, newer than what the watch has shown. */
     void (*observe)(void *self, enum model_kind kind, const struct json_t *object);
     /* A live read found nothing under the name. */
     void (*absent)(void *self, enum model_kind kind, const char *namespace, const char *name);
-    /* The end of a job: retry_ms < 0: nothing to do until something changes; >= 0: again after that time;
-     * failed: again after the key's backoff, at least min_ms. */
+    /* The end of a job: retry_ms < 0: nothing to do until something changes; >= 0: again after that
+     * time; failed: again after the key's backoff, at least min_ms. */
     void (*done)(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms);
     void *self;
 };
 
-struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks, const char *instance);
+struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks,
+                      const char *instance);
 void exec_free(struct exec *exec); /* cancels all jobs; no callback after this */
 
 void exec_run(struct exec *exec, const char *key);
 
 /* One event about an object, told without waiting and given up when it fails. */
-void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning, const char *reason,
-                const char *note);
+void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning,
+                const char *reason, const char *note);
 
 /* The kind as kube wants it. */
 const struct kube_kind *exec_kind(enum model_kind kind);

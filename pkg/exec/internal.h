@@ -5,7 +5,7 @@
 
 #include "exec/exec.h"
 
-#define EXEC__FACTS_MAX ((size_t)512)
+#define EXEC__FACTS_MAX    ((size_t)512)
 #define EXEC__TROUBLES_MAX ((size_t)16)
 
 /* Facts and troubles of one job; texts are owned. */
@@ -18,9 +18,10 @@ struct exec__memory {
 
 void exec__memory_clear(struct exec__memory *memory);
 /* object NULL: absent. Replaces what was known. */
-void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace, const char *name,
-                       struct json_t *object);
-void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op, const struct kube_response *response);
+void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace,
+                       const char *name, struct json_t *object);
+void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
+                          const struct kube_response *response);
 
 /* An object whose last write had no answer. */
 struct exec__doubt {
@@ -59,8 +60,8 @@ struct exec {
     struct kube_client *client;
     struct exec_callbacks callbacks;
     char *instance;
-    struct ps_map jobs;   /* key -> exec__job */
-    struct ps_map doubts; /* key -> exec__doubts */
+    struct ps_map jobs;      /* key -> exec__job */
+    struct ps_map doubts;    /* key -> exec__doubts */
     struct exec__told *told; /* events under way */
     uint64_t event_number;
 };

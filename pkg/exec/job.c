@@ -14,7 +14,8 @@ struct exec__doubts {
 
 static void plan_again(struct exec__job *job);
 
-/* ---- kinds and calls --------------------------------------------------------------------------- */
+/* ---- kinds and calls ---------------------------------------------------------------------------
+ */
 
 const struct kube_kind *exec_kind(enum model_kind kind)
 {
@@ -23,17 +24,19 @@ const struct kube_kind *exec_kind(enum model_kind kind)
     if (kinds[kind].kind == NULL) {
         const struct model_kind_info *info = model_kind_info(kind);
 
-        kinds[kind] = (struct kube_kind){info->group, info->version, info->plural, info->kind, info->namespaced};
+        kinds[kind] = (struct kube_kind){info->group, info->version, info->plural, info->kind,
+                                         info->namespaced};
     }
     return &kinds[kind];
 }
 
 static void unlink_call(struct exec__call *call)
 {
-    if (call->prev != NULL)
+    if (call->prev != NULL) {
         call->prev->next = call->next;
-    else
+    } else {
         call->job->calls = call->next;
+    }
     if (call->next != NULL)
         call->next->prev = call->prev;
     ps_free(call->doubt.namespace);
@@ -49,8 +52,9 @@ static void on_answer(void *self, const struct kube_response *response)
     call->answer(call, response); /* may end the job only through finish_step, below */
 }
 
-static struct exec__call *start_call(struct exec__job *job, const struct kube_request *request, size_t index,
-                                     void (*answer)(struct exec__call *, const struct kube_response *))
+static struct exec__call *
+start_call(struct exec__job *job, const struct kube_request *request, size_t index,
+           void (*answer)(struct exec__call *, const struct kube_response *))
 {
     struct exec__call *call = ps_xcalloc(1, sizeof(*call));
 
@@ -66,7 +70,8 @@ static struct exec__call *start_call(struct exec__job *job, const struct kube_re
     return call;
 }
 
-/* ---- the end of a job ---------------------------------------------------------------------------- */
+/* ---- the end of a job
+ * ---------------------------------------------------------------------------- */
 
 static void free_job(struct exec__job *job)
 {
@@ -91,7 +96,8 @@ static void end_job(struct exec__job *job, bool failed, int64_t retry_ms)
     exec->callbacks.done(exec->callbacks.self, key, failed, retry_ms, min_ms);
 }
 
-/* ---- doubts: writes without an answer ------------------------------------------------------------- */
+/* ---- doubts: writes without an answer
+ * ------------------------------------------------------------- */
 
 static void add_doubt(struct exec__job *job, const struct plan_op *op)
 {
@@ -123,12 +129,13 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     struct exec *exec = job->exec;
     const struct exec__doubt *doubt = &call->doubt;
 
-    if (response->code == 0)
+    if (response->code == 0) {
         exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->object);
-    else if (response->code == PS_ENOENT)
+    } else if (response->code == PS_ENOENT) {
         exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
-    else {
-        const struct plan_op op = {.kind = doubt->kind, .namespace = doubt->namespace, .name = doubt->name};
+    } else {
+        const struct plan_op op = {
+            .kind = doubt->kind, .namespace = doubt->namespace, .name = doubt->name};
 
         add_doubt(job, &op);
         job->failed = true;
@@ -136,10 +143,11 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     unlink_call(call);
     if (job->pending > 0)
         return;
-    if (job->failed)
+    if (job->failed) {
         end_job(job, true, 0);
-    else
+    } else {
         plan_again(job);
+    }
 }
 
 /* True when the key has doubts, which are being read back now. */
@@ -151,57 +159,68 @@ static bool settle_doubts(struct exec__job *job)
         return false;
     for (size_t i = 0; i < doubts->count; i++) {
         const struct exec__doubt *d = &doubts->items[i];
-        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(d->kind), .namespace = d->namespace, .name = d->name};
+        const struct kube_request request = {.verb = KUBE_GET,
+                                             .kind = exec_kind(d->kind),
+                                             .namespace = d->namespace,
+                                             .name = d->name};
         struct exec__call *call = start_call(job, &request, 0, on_doubt);
 
-        call->doubt = (struct exec__doubt){d->kind, d->namespace ? ps_xstrdup(d->namespace) : NULL, ps_xstrdup(d->name)};
+        call->doubt = (struct exec__doubt){d->kind, d->namespace ? ps_xstrdup(d->namespace) : NULL,
+                                           ps_xstrdup(d->name)};
     }
     free_doubts(doubts);
     return true;
 }
 
-/* ---- needs ------------------------------------------------------------------------------------------ */
+/* ---- needs
+ * ------------------------------------------------------------------------------------------ */
 
 static void on_need(struct exec__call *call, const struct kube_response *response)
 {
     struct exec__job *job = call->job;
     const struct plan_need *need = &job->plan->needs[call->index];
 
-    if (response->code == 0)
+    if (response->code == 0) {
         exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, response->object);
-    else if (response->code == PS_ENOENT)
+    } else if (response->code == PS_ENOENT) {
         exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, NULL);
-    else {
-        ps_log(PS_LOG_WARN, "fact_unknown", "key", job->key, "kind", model_kind_name(need->kind), "name", need->name,
-               "error", response->err.message, NULL);
+    } else {
+        ps_log(PS_LOG_WARN, "fact_unknown", "key", job->key, "kind", model_kind_name(need->kind),
+               "name", need->name, "error", response->err.message, NULL);
         job->blind = true;
     }
     unlink_call(call);
     if (job->pending > 0)
         return;
-    if (job->blind)
+    if (job->blind) {
         end_job(job, true, 0);
-    else
+    } else {
         plan_again(job);
+    }
 }
 
 static void fetch_needs(struct exec__job *job)
 {
     for (size_t i = 0; i < job->plan->need_count; i++) {
         const struct plan_need *need = &job->plan->needs[i];
-        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(need->kind), .namespace = need->namespace, .name = need->name};
+        const struct kube_request request = {.verb = KUBE_GET,
+                                             .kind = exec_kind(need->kind),
+                                             .namespace = need->namespace,
+                                             .name = need->name};
 
         (void)start_call(job, &request, i, on_need);
     }
 }
 
-/* ---- status ------------------------------------------------------------------------------------------- */
+/* ---- status
+ * ------------------------------------------------------------------------------------------- */
 
 static void tell_events(struct exec__job *job, const struct exec_subject *subject)
 {
-    for (size_t i = 0; i < job->plan->event_count; i++)
+    for (size_t i = 0; i < job->plan->event_count; i++) {
         exec_event(job->exec, subject, job->plan->events[i].warning, job->plan->events[i].reason,
                    job->plan->events[i].note);
+    }
 }
 
 static void on_status(struct exec__call *call, const struct kube_response *response)
@@ -221,8 +240,10 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
     }
-    if (response->code != PS_ENOENT && response->code != PS_ECONFLICT)
-        ps_log(PS_LOG_WARN, "status_not_written", "key", job->key, "error", response->err.message, NULL);
+    if (response->code != PS_ENOENT && response->code != PS_ECONFLICT) {
+        ps_log(PS_LOG_WARN, "status_not_written", "key", job->key, "error", response->err.message,
+               NULL);
+    }
     job->min_ms = response->err.retry_after_ms;
     end_job(job, response->code != PS_ENOENT, -1);
 }
@@ -237,14 +258,18 @@ static void write_status(struct exec__job *job)
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
     }
-    const struct kube_request request = {.verb = KUBE_PATCH_MERGE, .kind = exec_kind(subject.kind),
-                                         .namespace = subject.namespace, .name = subject.name, .subresource = "status",
+    const struct kube_request request = {.verb = KUBE_PATCH_MERGE,
+                                         .kind = exec_kind(subject.kind),
+                                         .namespace = subject.namespace,
+                                         .name = subject.name,
+                                         .subresource = "status",
                                          .body = job->plan->status};
 
     (void)start_call(job, &request, 0, on_status);
 }
 
-/* ---- operations ------------------------------------------------------------------------------------------ */
+/* ---- operations
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *verb_name(enum plan_verb verb)
 {
@@ -253,18 +278,23 @@ static const char *verb_name(enum plan_verb verb)
     return names[verb];
 }
 
-static void log_op(const struct exec__job *job, const struct plan_op *op, const struct kube_response *response)
+static void log_op(const struct exec__job *job, const struct plan_op *op,
+                   const struct kube_response *response)
 {
     const bool ok = response->code == 0 || (op->verb == PLAN_DELETE && response->code == PS_ENOENT);
 
-    ps_log(ok ? PS_LOG_INFO : PS_LOG_WARN, "op", "key", job->key, "verb", verb_name(op->verb), "kind",
-           model_kind_name(op->kind), "namespace", op->namespace ? op->namespace : "", "name", op->name, "result",
-           ok ? "done" : response->unknown ? "unknown" : ps_code_name(response->code), "error",
-           ok ? NULL : response->err.message, NULL);
+    ps_log(ok ? PS_LOG_INFO : PS_LOG_WARN, "op", "key", job->key, "verb", verb_name(op->verb),
+           "kind", model_kind_name(op->kind), "namespace", op->namespace ? op->namespace : "",
+           "name", op->name, "result",
+           ok                  ? "done"
+           : response->unknown ? "unknown"
+                               : ps_code_name(response->code),
+           "error", ok ? NULL : response->err.message, NULL);
 }
 
 /* What a failed operation means for the job. */
-static void note_failure(struct exec__job *job, const struct plan_op *op, const struct kube_response *response)
+static void note_failure(struct exec__job *job, const struct plan_op *op,
+                         const struct kube_response *response)
 {
     job->failed = true;
     if (response->unknown)
@@ -321,28 +351,37 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
     log_op(job, op, response);
     unlink_call(call);
     if (response->code == PS_EEXIST && op->verb == PLAN_CREATE) {
-        const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(op->kind), .namespace = op->namespace, .name = op->name};
+        const struct kube_request request = {.verb = KUBE_GET,
+                                             .kind = exec_kind(op->kind),
+                                             .namespace = op->namespace,
+                                             .name = op->name};
 
         job->failed = true;
         (void)start_call(job, &request, index, on_holder);
         return;
     }
-    if (response->code == 0 && op->verb != PLAN_DELETE)
+    if (response->code == 0 && op->verb != PLAN_DELETE) {
         exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
-    else if (response->code == PS_ENOENT && op->verb == PLAN_DELETE)
+    } else if (response->code == PS_ENOENT && op->verb == PLAN_DELETE) {
         exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
-    else if (response->code != 0)
+    } else if (response->code != 0) {
         note_failure(job, op, response);
+    }
     if (job->pending == 0)
         after_stage(job);
 }
 
 static void start_op(struct exec__job *job, size_t i)
 {
-    static const enum kube_verb verbs[] = {KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC, KUBE_DELETE};
+    static const enum kube_verb verbs[] = {KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC,
+                                           KUBE_DELETE};
     const struct plan_op *op = &job->plan->ops[i];
-    const struct kube_request request = {.verb = verbs[op->verb], .kind = exec_kind(op->kind), .namespace = op->namespace,
-                                         .name = op->verb == PLAN_CREATE ? NULL : op->name, .body = op->body, .uid = op->uid};
+    const struct kube_request request = {.verb = verbs[op->verb],
+                                         .kind = exec_kind(op->kind),
+                                         .namespace = op->namespace,
+                                         .name = op->verb == PLAN_CREATE ? NULL : op->name,
+                                         .body = op->body,
+                                         .uid = op->uid};
 
     (void)start_call(job, &request, i, on_op);
 }
@@ -351,30 +390,34 @@ static void run_stage(struct exec__job *job)
 {
     int last = -1;
 
-    for (size_t i = 0; i < job->plan->op_count; i++)
+    for (size_t i = 0; i < job->plan->op_count; i++) {
         if (job->plan->ops[i].stage > last)
             last = job->plan->ops[i].stage;
+    }
     while (job->pending == 0 && job->stage <= last) {
         const int stage = job->stage++;
 
-        for (size_t i = 0; i < job->plan->op_count; i++)
+        for (size_t i = 0; i < job->plan->op_count; i++) {
             if (job->plan->ops[i].stage == stage)
                 start_op(job, i);
+        }
     }
     if (job->pending == 0)
         end_job(job, false, 0); /* all done: look at the result at once */
 }
 
-/* ---- planning ----------------------------------------------------------------------------------------------- */
+/* ---- planning
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void log_pass(const struct exec__job *job)
 {
     PS_AUTO_BUF(counts, 64);
 
     ps_buf_printf(&counts, "%zu/%zu", job->plan->op_count, job->plan->need_count);
-    ps_log(job->plan->op_count > 0 || job->plan->status != NULL ? PS_LOG_INFO : PS_LOG_DEBUG, "pass", "key", job->key,
-           "summary", job->plan->summary, "ops_needs", ps_buf_text(&counts), "status",
-           job->plan->status ? "changed" : "same", NULL);
+    ps_log(job->plan->op_count > 0 || job->plan->status != NULL ? PS_LOG_INFO : PS_LOG_DEBUG,
+           "pass", "key", job->key, "summary", job->plan->summary, "ops_needs",
+           ps_buf_text(&counts), "status", job->plan->status ? "changed" : "same", NULL);
 }
 
 static void plan_again(struct exec__job *job)
@@ -387,21 +430,26 @@ static void plan_again(struct exec__job *job)
         return;
     }
     plan_free(job->plan);
-    job->plan = exec->callbacks.plan(exec->callbacks.self, job->key, job->memory.facts, job->memory.fact_count,
-                                     job->memory.troubles, job->memory.trouble_count);
+    job->plan = exec->callbacks.plan(exec->callbacks.self, job->key, job->memory.facts,
+                                     job->memory.fact_count, job->memory.troubles,
+                                     job->memory.trouble_count);
     log_pass(job);
     job->stage = 0;
-    if (job->plan->need_count > 0)
+    if (job->plan->need_count > 0) {
         fetch_needs(job);
-    else if (job->plan->op_count > 0 && !job->status_only)
+    } else if (job->plan->op_count > 0 && !job->status_only) {
         run_stage(job);
-    else
+    } else {
         write_status(job);
+    }
 }
 
-/* ---- public ---------------------------------------------------------------------------------------------------- */
+/* ---- public
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks, const char *instance)
+struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks,
+                      const char *instance)
 {
     struct exec *exec = ps_xcalloc(1, sizeof(*exec));
 

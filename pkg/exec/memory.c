@@ -35,26 +35,29 @@ void exec__memory_clear(struct exec__memory *memory)
     *memory = (struct exec__memory){0};
 }
 
-static struct plan_fact *find(struct exec__memory *memory, enum model_kind kind, const char *namespace, const char *name)
+static struct plan_fact *find(struct exec__memory *memory, enum model_kind kind,
+                              const char *namespace, const char *name)
 {
     for (size_t i = 0; i < memory->fact_count; i++) {
         struct plan_fact *fact = &memory->facts[i];
 
-        if (fact->kind == kind && ps_streq(fact->namespace, namespace) && ps_streq(fact->name, name))
+        if (fact->kind == kind && ps_streq(fact->namespace, namespace) &&
+            ps_streq(fact->name, name))
             return fact;
     }
     return NULL;
 }
 
-void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace, const char *name,
-                       struct json_t *object)
+void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace,
+                       const char *name, struct json_t *object)
 {
     struct plan_fact *fact = find(memory, kind, namespace, name);
 
     if (fact == NULL && memory->fact_count == EXEC__FACTS_MAX)
         return; /* the planner asks again in a later job */
     if (fact == NULL) {
-        memory->facts = ps_xrealloc(memory->facts, (memory->fact_count + 1) * sizeof(*memory->facts));
+        memory->facts =
+            ps_xrealloc(memory->facts, (memory->fact_count + 1) * sizeof(*memory->facts));
         fact = &memory->facts[memory->fact_count++];
         *fact = (struct plan_fact){.kind = kind, .namespace = own(namespace), .name = own(name)};
     }
@@ -63,11 +66,13 @@ void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const 
     fact->object = object ? js_ref(object) : NULL;
 }
 
-void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op, const struct kube_response *response)
+void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
+                          const struct kube_response *response)
 {
     if (memory->trouble_count == EXEC__TROUBLES_MAX)
         return;
-    memory->troubles = ps_xrealloc(memory->troubles, (memory->trouble_count + 1) * sizeof(*memory->troubles));
+    memory->troubles =
+        ps_xrealloc(memory->troubles, (memory->trouble_count + 1) * sizeof(*memory->troubles));
     memory->troubles[memory->trouble_count++] = (struct plan_trouble){
         .kind = op->kind,
         .namespace = own(op->namespace),

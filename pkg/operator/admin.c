@@ -2,7 +2,7 @@
 /* Health endpoints: /healthz says that the loop turns, /readyz that every watch is in step. */
 #include "operator/internal.h"
 
-static int ready(const struct operator *op, struct ps_buf *body)
+static int ready(const struct operator* op, struct ps_buf *body)
 {
     const bool in_step = op->synced && !op->stopping;
 
@@ -13,13 +13,16 @@ static int ready(const struct operator *op, struct ps_buf *body)
 
         if (store->reflector == NULL)
             continue;
-        if (store->synced && store->trouble == NULL)
+        if (store->synced && store->trouble == NULL) {
             ps_buf_printf(body, "[+]%s in step\n", model_kind_info(store->kind)->plural);
-        else
+        } else {
             ps_buf_printf(body, "[-]%s: %s\n", model_kind_info(store->kind)->plural,
                           store->trouble ? store->trouble : "the first list is not complete");
+        }
     }
-    ps_buf_str(body, in_step ? "readyz check passed\n" : op->stopping ? "stopping\n" : "readyz check failed\n");
+    ps_buf_str(body, in_step        ? "readyz check passed\n"
+                     : op->stopping ? "stopping\n"
+                                    : "readyz check failed\n");
     return in_step ? 200 : 500;
 }
 

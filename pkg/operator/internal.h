@@ -26,33 +26,39 @@ struct operator__list {
 /* Kinds that are read whole keep their text beside the projection. */
 struct operator__entry {
     struct model_object *object;
-    char *text;     /* compact JSON without managedFields, or NULL */
-    uint64_t seen;  /* number of the list that last had it */
+    char *text;       /* compact JSON without managedFields, or NULL */
+    uint64_t seen;    /* number of the list that last had it */
     uint64_t essence; /* hash of what a pass of our own kinds looks at */
 };
 
 struct operator__store {
     enum model_kind kind;
-    bool whole; /* keep the text */
-    struct ps_map entries;   /* "namespace/name" -> entry */
-    struct ps_map by_index;  /* index key -> list */
+    bool whole;             /* keep the text */
+    struct ps_map entries;  /* "namespace/name" -> entry */
+    struct ps_map by_index; /* index key -> list */
     const char *(*index)(const struct model_object *object, struct ps_buf *key); /* NULL = none */
     uint64_t list_number;
     char *progress; /* the view is as new as this resourceVersion; NULL = not known */
     bool synced;
-    /* Called after a change; before or after may be NULL. `essential`: something that a pass looks at. */
-    void (*changed)(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential);
-    struct operator *op;
+    /* Called after a change; before or after may be NULL. `essential`: something that a pass looks
+     * at. */
+    void (*changed)(struct operator* op, const struct model_object *before,
+                    const struct model_object *after, bool essential);
+    struct operator* op;
     struct kube_reflector *reflector;
     char *trouble; /* of the watch; NULL = in order */
 };
 
-void operator__store_init(struct operator__store *store, struct operator *op, enum model_kind kind);
+void operator__store_init(struct operator__store *store, struct operator* op, enum model_kind kind);
 void operator__store_fini(struct operator__store *store);
-const struct operator__entry *operator__store_get(const struct operator__store *store, const char *namespace, const char *name);
-const struct operator__list *operator__store_list(const struct operator__store *store, const char *index_key);
-/* From the watch, or from an answer to a write of ours (own_write: dropped when the watch is newer). */
-void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write);
+const struct operator__entry *operator__store_get(const struct operator__store *store,
+                                                  const char *namespace, const char *name);
+const struct operator__list *operator__store_list(const struct operator__store *store,
+                                                  const char *index_key);
+/* From the watch, or from an answer to a write of ours (own_write: dropped when the watch is
+ * newer). */
+void operator__store_put(struct operator__store *store, const struct json_t *object,
+                         bool own_write);
 void operator__store_remove(struct operator__store *store, const struct json_t *object);
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
 /* It is there, but cannot be read: what was known of it stays, also through a list. */
@@ -61,7 +67,8 @@ void operator__store_list_begin(struct operator__store *store);
 void operator__store_list_end(struct operator__store *store, const char *rv);
 void operator__store_progress(struct operator__store *store, const char *rv);
 
-/* ---- the operator -------------------------------------------------------------------------------- */
+/* ---- the operator
+ * -------------------------------------------------------------------------------- */
 
 struct operator__account {
     struct ps_arena arena;
@@ -69,7 +76,8 @@ struct operator__account {
     struct model_account *account;
 };
 
-struct operator {
+struct operator
+{
     struct loop *loop;
     struct kube_client *client;
     struct exec *exec;
@@ -81,10 +89,10 @@ struct operator {
     struct ps_arena arena;
     struct model_properties account_vars;
     struct operator__store stores[MODEL_KIND_COUNT];
-    struct ps_map accounts;   /* name -> operator__account */
-    struct ps_map registries; /* namespace -> model_registry */
-    struct ps_map recounts;   /* account -> earliest time of its next count, int64_t, owned */
-    bool synced; /* every first list is complete: passes may run */
+    struct ps_map accounts;       /* name -> operator__account */
+    struct ps_map registries;     /* namespace -> model_registry */
+    struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
+    bool synced;                  /* every first list is complete: passes may run */
     struct kube_call *start_call; /* of what is asked for at start */
     void (*stopped)(void *self);
     void *stopped_self;
@@ -93,28 +101,37 @@ struct operator {
 };
 
 /* sources.c */
-void operator__sources_init(struct operator *op);
-void operator__sources_start(struct operator *op);
-void operator__sources_fini(struct operator *op);
-bool operator__all_synced(const struct operator *op);
+void operator__sources_init(struct operator* op);
+void operator__sources_start(struct operator* op);
+void operator__sources_fini(struct operator* op);
+bool operator__all_synced(const struct operator* op);
 /* Keys: "stream/<namespace>/<name>", "account/<name>". */
-void operator__enqueue_stream(struct operator *op, const char *namespace, const char *name);
-void operator__enqueue_account(struct operator *op, const char *name, int64_t delay_ms);
+void operator__enqueue_stream(struct operator* op, const char *namespace, const char *name);
+void operator__enqueue_account(struct operator* op, const char *name, int64_t delay_ms);
 
 /* accounts.c */
-void operator__account_changed(struct operator *op, const struct model_object *before, const struct model_object *after);
-const struct operator__account *operator__account_get(struct operator *op, const char *name);
-void operator__accounts_fini(struct operator *op);
-struct plan *operator__plan_account(struct operator *op, const char *name);
+void operator__account_changed(struct operator* op, const struct model_object *before,
+                               const struct model_object *after);
+const struct operator__account *operator__account_get(struct operator* op, const char *name);
+void operator__accounts_fini(struct operator* op);
+struct plan *operator__plan_account(struct operator* op, const char *name);
 
 /* registry.c */
-const struct model_registry *operator__registry(struct operator *op, const char *namespace);
-void operator__registry_changed(struct operator *op, const char *namespace);
-void operator__registries_fini(struct operator *op);
+const struct model_registry *operator__registry(struct operator* op, const char *namespace);
+void operator__registry_changed(struct operator* op, const char *namespace);
+void operator__registries_fini(struct operator* op);
+
+/* What the executor has learned in this job. */
+struct operator__evidence {
+    const struct plan_fact *facts;
+    size_t fact_count;
+    const struct plan_trouble *troubles;
+    size_t trouble_count;
+};
 
 /* streams.c */
-struct plan *operator__plan_stream(struct operator *op, const char *namespace, const char *name, const struct plan_fact *facts,
-                                   size_t fact_count, const struct plan_trouble *troubles, size_t trouble_count);
+struct plan *operator__plan_stream(struct operator* op, const char *namespace, const char *name,
+                                   const struct operator__evidence *evidence);
 
 /* admin.c */
 int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #define CONCURRENCY_DEFAULT ((size_t)16)
-#define START_RETRY_MS 2000
-#define STOP_POLL_MS 10
+#define START_RETRY_MS      2000
+#define STOP_POLL_MS        10
 
-/* ---- keys ----------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ----------------------------------------------------------------------------------------- */
 
 struct key {
     bool is_stream;
@@ -34,24 +35,29 @@ static struct key key_parse(const char *text)
     return key;
 }
 
-/* ---- the executor's questions ------------------------------------------------------------------------ */
+/* ---- the executor's questions
+ * ------------------------------------------------------------------------ */
 
-static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts, size_t fact_count,
-                            const struct plan_trouble *troubles, size_t trouble_count)
+static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts,
+                            size_t fact_count, const struct plan_trouble *troubles,
+                            size_t trouble_count)
 {
     PS_CLEANUP(key_fini) struct key key = key_parse(text);
-    struct plan *plan = key.is_stream ? operator__plan_stream(self, key.namespace, key.name, facts, fact_count, troubles, trouble_count)
-                                      : operator__plan_account(self, key.name);
+    const struct operator__evidence evidence = {facts, fact_count, troubles, trouble_count};
+    struct plan *plan = key.is_stream
+                            ? operator__plan_stream(self, key.namespace, key.name, &evidence)
+                            : operator__plan_account(self, key.name);
 
     return plan ? plan : plan_nothing();
 }
 
 static void on_subject(void *self, const char *text, struct exec_subject *out)
 {
-    struct operator *op = self;
+    struct operator* op = self;
     PS_CLEANUP(key_fini) struct key key = key_parse(text);
     const enum model_kind kind = key.is_stream ? MODEL_STREAM : MODEL_ACCOUNT;
-    const struct operator__entry *entry = operator__store_get(&op->stores[kind], key.namespace, key.name);
+    const struct operator__entry *entry =
+        operator__store_get(&op->stores[kind], key.namespace, key.name);
 
     *out = (struct exec_subject){.kind = kind};
     if (entry == NULL)
@@ -69,8 +75,9 @@ static bool is_child_kind(enum model_kind kind)
 /* Children of others are no business of our stores: no watch would ever take them out again. */
 static void on_observe(void *self, enum model_kind kind, const struct json_t *object)
 {
-    struct operator *op = self;
-    const char *installation = js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
+    struct operator* op = self;
+    const char *installation =
+        js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
 
     if (is_child_kind(kind) && !ps_streq(installation, op->installation))
         return;
@@ -79,48 +86,51 @@ static void on_observe(void *self, enum model_kind kind, const struct json_t *ob
 
 static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)
 {
-    struct operator *op = self;
+    struct operator* op = self;
 
     operator__store_absent(&op->stores[kind], namespace, name);
 }
 
 static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms)
 {
-    struct operator *op = self;
+    struct operator* op = self;
 
-    if (failed)
+    if (failed) {
         (void)loop_queue_failed(op->queue, key, min_ms);
-    else
+    } else {
         loop_queue_done(op->queue, key, retry_ms);
+    }
 }
 
 static void on_run(void *self, const char *key)
 {
-    struct operator *op = self;
+    struct operator* op = self;
 
     exec_run(op->exec, key);
 }
 
-/* ---- start -------------------------------------------------------------------------------------------- */
+/* ---- start
+ * -------------------------------------------------------------------------------------------- */
 
-static void ask_installation(struct operator *op);
+static void ask_installation(struct operator* op);
 
 static void on_version(void *self, const struct kube_response *response)
 {
-    struct operator *op = self;
+    struct operator* op = self;
     const char *version = response->code == 0 ? js_path_str(response->object, "gitVersion") : NULL;
 
     op->start_call = NULL;
-    if (version != NULL)
+    if (version != NULL) {
         op->version = ps_xstrdup(version);
-    else
+    } else {
         ps_log(PS_LOG_WARN, "version_unknown", "error", response->err.message, NULL);
-    ps_log(PS_LOG_INFO, "starting", "server", kube_client_server(op->client), "version", version, "installation",
-           op->installation, "namespace", op->namespace, NULL);
+    }
+    ps_log(PS_LOG_INFO, "starting", "server", kube_client_server(op->client), "version", version,
+           "installation", op->installation, "namespace", op->namespace, NULL);
     operator__sources_start(op);
 }
 
-static void ask_version(struct operator *op)
+static void ask_version(struct operator* op)
 {
     const struct kube_request request = {.verb = KUBE_GET, .raw = true, .raw_path = "/version"};
 
@@ -129,13 +139,13 @@ static void ask_version(struct operator *op)
 
 static void on_installation(void *self, const struct kube_response *response)
 {
-    struct operator *op = self;
+    struct operator* op = self;
     const char *uid = response->code == 0 ? js_path_str(response->object, "metadata.uid") : NULL;
 
     op->start_call = NULL;
     if (uid == NULL) {
-        ps_log(PS_LOG_WARN, "start_waits", "for", "the uid of the operator's namespace", "namespace", op->namespace, "error",
-               response->err.message, NULL);
+        ps_log(PS_LOG_WARN, "start_waits", "for", "the uid of the operator's namespace",
+               "namespace", op->namespace, "error", response->err.message, NULL);
         loop_timer_set(op->retry, START_RETRY_MS);
         return;
     }
@@ -143,18 +153,20 @@ static void on_installation(void *self, const struct kube_response *response)
     ask_version(op);
 }
 
-static void ask_installation(struct operator *op)
+static void ask_installation(struct operator* op)
 {
-    const struct kube_request request = {.verb = KUBE_GET, .kind = exec_kind(MODEL_NAMESPACE), .name = op->namespace};
+    const struct kube_request request = {
+        .verb = KUBE_GET, .kind = exec_kind(MODEL_NAMESPACE), .name = op->namespace};
 
     op->start_call = kube_send(op->client, &request, on_installation, op);
 }
 
-/* ---- stop ---------------------------------------------------------------------------------------------- */
+/* ---- stop
+ * ---------------------------------------------------------------------------------------------- */
 
 static void on_timer(void *self)
 {
-    struct operator *op = self;
+    struct operator* op = self;
 
     if (!op->stopping) {
         ask_installation(op);
@@ -167,7 +179,7 @@ static void on_timer(void *self)
     op->stopped(op->stopped_self);
 }
 
-void operator_stop(struct operator *op, int64_t grace_ms, void (*stopped)(void *self), void *self)
+void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *self), void *self)
 {
     op->stopping = true;
     op->stopped = stopped;
@@ -177,29 +189,38 @@ void operator_stop(struct operator *op, int64_t grace_ms, void (*stopped)(void *
     loop_timer_set(op->retry, 0);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life
+ * ------------------------------------------------------------------------------------------------
+ */
 
-struct operator *operator_new(struct loop *loop, struct kube_client *client, const struct operator_options *options,
-                              struct ps_err *err)
+struct operator* operator_new(struct loop *loop, struct kube_client *client,
+                              const struct operator_options *options, struct ps_err *err)
 {
-    struct operator *op = ps_xcalloc(1, sizeof(*op));
-    const struct exec_callbacks callbacks = {.plan = on_plan, .subject = on_subject, .observe = on_observe,
-                                             .absent = on_absent, .done = on_done, .self = op};
+    struct operator* op = ps_xcalloc(1, sizeof(*op));
+    const struct exec_callbacks callbacks = {.plan = on_plan,
+                                             .subject = on_subject,
+                                             .observe = on_observe,
+                                             .absent = on_absent,
+                                             .done = on_done,
+                                             .self = op};
 
     op->loop = loop;
     op->client = client;
     op->namespace = ps_xstrdup(options->namespace);
     op->installation = options->installation ? ps_xstrdup(options->installation) : NULL;
     ps_arena_init(&op->arena);
-    for (size_t i = 0; options->account_vars != NULL && i < options->account_vars->count; i++)
-        model_properties_put(&op->arena, &op->account_vars, ps_arena_dup(&op->arena, options->account_vars->items[i].key),
+    for (size_t i = 0; options->account_vars != NULL && i < options->account_vars->count; i++) {
+        model_properties_put(&op->arena, &op->account_vars,
+                             ps_arena_dup(&op->arena, options->account_vars->items[i].key),
                              ps_arena_dup(&op->arena, options->account_vars->items[i].value));
+    }
     ps_map_init(&op->accounts);
     ps_map_init(&op->registries);
     ps_map_init(&op->recounts);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
-    op->queue = loop_queue_new(loop, options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT, on_run, op);
+    op->queue = loop_queue_new(
+        loop, options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT, on_run, op);
     op->retry = loop_timer_new(loop, on_timer, op);
     if (options->health_address == NULL)
         return op;
@@ -211,15 +232,16 @@ struct operator *operator_new(struct loop *loop, struct kube_client *client, con
     return op;
 }
 
-void operator_start(struct operator *op)
+void operator_start(struct operator* op)
 {
-    if (op->installation != NULL)
+    if (op->installation != NULL) {
         ask_version(op);
-    else
+    } else {
         ask_installation(op);
+    }
 }
 
-void operator_free(struct operator *op)
+void operator_free(struct operator* op)
 {
     if (op == NULL)
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * operator: sources -> keys -> queue -> pass -> executor. It watches the kinds that matter, keeps small
- * projections of them, finds out which stream or account a change concerns, and lets the planner decide.
+ * operator: sources -> keys -> queue -> pass -> executor. It watches the kinds that matter, keeps
+ * small projections of them, finds out which stream or account a change concerns, and lets the
+ * planner decide.
  */
 #ifndef PS_OPERATOR_H
 #define PS_OPERATOR_H
@@ -11,20 +12,21 @@
 #include "model/model.h"
 
 struct operator_options {
-    const char *namespace;    /* its own: the second place of app registries */
-    const char *installation; /* NULL: the uid of its own namespace, read at start */
-    const char *instance;     /* name of the pod, for events */
+    const char *namespace;      /* its own: the second place of app registries */
+    const char *installation;   /* NULL: the uid of its own namespace, read at start */
+    const char *instance;       /* name of the pod, for events */
     const char *health_address; /* NULL: no health endpoints */
     const struct model_properties *account_vars;
     size_t concurrency; /* streams in work at once; 0 = 16 */
 };
 
 struct operator;
-struct operator *operator_new(struct loop *loop, struct kube_client *client, const struct operator_options *options,
+struct operator* operator_new(struct loop *loop, struct kube_client *client,
+                              const struct operator_options *options,
                               struct ps_err *err) PS_MUST_CHECK;
-void operator_start(struct operator *op);
+void operator_start(struct operator* op);
 /* Takes no new work; `stopped` is called once when what runs has ended, or after grace_ms. */
-void operator_stop(struct operator *op, int64_t grace_ms, void (*stopped)(void *self), void *self);
-void operator_free(struct operator *op);
+void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *self), void *self);
+void operator_free(struct operator* op);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* App registries: the ConfigMaps of a namespace, then those of the operator's own, read once for each
- * change. */
+/* App registries: the ConfigMaps of a namespace, then those of the operator's own, read once for
+ * each change. */
 #include "operator/internal.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #define PROBLEMS_TOLD_MAX 5 /* of one ConfigMap; the log has them all */
 
 struct reading {
-    struct operator *op;
+    struct operator* op;
     const struct model_object *config_map;
     int told;
 };
@@ -22,15 +22,18 @@ static void on_problem(const char *source, size_t line, const char *message, voi
     PS_AUTO_BUF(note, 1024);
 
     ps_buf_printf(&note, "%s, line %zu: %s", source, line, message);
-    if (reading->told++ < PROBLEMS_TOLD_MAX)
+    if (reading->told++ < PROBLEMS_TOLD_MAX) {
         exec_event(reading->op->exec, &subject, true, "InvalidRegistryLine", ps_buf_text(&note));
-    else
-        ps_log(PS_LOG_WARN, "invalid_registry_line", "config_map", map->name, "problem", ps_buf_text(&note), NULL);
+    } else {
+        ps_log(PS_LOG_WARN, "invalid_registry_line", "config_map", map->name, "problem",
+               ps_buf_text(&note), NULL);
+    }
 }
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp((*(const struct operator__entry *const *)a)->object->name, (*(const struct operator__entry *const *)b)->object->name);
+    return strcmp((*(const struct operator__entry *const *)a)->object->name,
+                  (*(const struct operator__entry *const *)b)->object->name);
 }
 
 static int by_key(const void *a, const void *b)
@@ -38,7 +41,8 @@ static int by_key(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void read_config_map(struct operator *op, struct model_registry *registry, const struct operator__entry *entry)
+static void read_config_map(struct operator* op, struct model_registry *registry,
+                            const struct operator__entry *entry)
 {
     struct json_t *object PS_AUTO_JS = js_parse(ps_str(entry->text), NULL);
     const struct json_t *data = js_get(object, "data");
@@ -57,28 +61,33 @@ static void read_config_map(struct operator *op, struct model_registry *registry
         const char *text = js_str(js_get(data, keys[i]));
 
         ps_buf_printf(&source, "%s/%s[%s]", entry->object->namespace, entry->object->name, keys[i]);
-        if (text != NULL)
-            (void)model_registry_add(registry, ps_buf_text(&source), ps_str(text), on_problem, &reading);
+        if (text != NULL) {
+            (void)model_registry_add(registry, ps_buf_text(&source), ps_str(text), on_problem,
+                                     &reading);
+        }
     }
 }
 
-static void read_namespace(struct operator *op, struct model_registry *registry, const char *namespace)
+static void read_namespace(struct operator* op, struct model_registry *registry,
+                           const char *namespace)
 {
     struct operator__store *store = &op->stores[MODEL_CONFIG_MAP];
-    const struct operator__entry **found PS_AUTO_FREE = ps_xcalloc(store->entries.count, sizeof(const struct operator__entry *));
+    const struct operator__entry **found PS_AUTO_FREE =
+        ps_xcalloc(store->entries.count, sizeof(const struct operator__entry *));
     size_t at = 0, n = 0;
     const char *key;
     void *value;
 
-    while (ps_map_next(&store->entries, &at, &key, &value))
+    while (ps_map_next(&store->entries, &at, &key, &value)) {
         if (ps_streq(((struct operator__entry *)value)->object->namespace, namespace))
             found[n++] = value;
+    }
     qsort(found, n, sizeof(const struct operator__entry *), by_name);
     for (size_t i = 0; i < n; i++)
         read_config_map(op, registry, found[i]);
 }
 
-const struct model_registry *operator__registry(struct operator *op, const char *namespace)
+const struct model_registry *operator__registry(struct operator* op, const char *namespace)
 {
     struct model_registry *registry = ps_map_get(&op->registries, namespace);
 
@@ -92,7 +101,7 @@ const struct model_registry *operator__registry(struct operator *op, const char 
     return registry;
 }
 
-void operator__registry_changed(struct operator *op, const char *namespace)
+void operator__registry_changed(struct operator* op, const char *namespace)
 {
     struct model_registry *registry = ps_map_remove(&op->registries, namespace);
 
@@ -102,7 +111,7 @@ void operator__registry_changed(struct operator *op, const char *namespace)
         operator__registries_fini(op); /* it stands behind every namespace's own */
 }
 
-void operator__registries_fini(struct operator *op)
+void operator__registries_fini(struct operator* op)
 {
     size_t at = 0;
     const char *key;

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #define KEY_MAX ((size_t)1024)
-#define ACCOUNT_COUNT_MS 10000 /* the number of an account's streams is written at most that often */
+#define ACCOUNT_COUNT_MS                                                                           \
+    10000 /* the number of an account's streams is written at most that often */
 
-/* ---- keys ---------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------------------------- */
 
-void operator__enqueue_stream(struct operator *op, const char *namespace, const char *name)
+void operator__enqueue_stream(struct operator* op, const char *namespace, const char *name)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
@@ -19,7 +21,7 @@ void operator__enqueue_stream(struct operator *op, const char *namespace, const 
     loop_queue_add(op->queue, ps_buf_text(&key));
 }
 
-void operator__enqueue_account(struct operator *op, const char *name, int64_t delay_ms)
+void operator__enqueue_account(struct operator* op, const char *name, int64_t delay_ms)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
@@ -30,7 +32,7 @@ void operator__enqueue_account(struct operator *op, const char *name, int64_t de
 }
 
 /* The owner annotation "StreamDeployment/<namespace>/<name>" as a key. */
-static void enqueue_owner(struct operator *op, const char *owner)
+static void enqueue_owner(struct operator* op, const char *owner)
 {
     struct ps_str rest = ps_str(owner), kind, namespace;
 
@@ -44,7 +46,9 @@ static void enqueue_owner(struct operator *op, const char *owner)
 }
 
 /* Streams for which `matches` says yes. */
-static void enqueue_streams(struct operator *op, bool (*matches)(const struct model_object *, const char *), const char *what)
+static void enqueue_streams(struct operator* op,
+                            bool (*matches)(const struct model_object *, const char *),
+                            const char *what)
 {
     size_t at = 0;
     const char *key;
@@ -68,7 +72,8 @@ static bool is_in_namespace(const struct model_object *stream, const char *names
     return namespace == NULL || ps_streq(stream->namespace, namespace);
 }
 
-/* ---- indexes --------------------------------------------------------------------------------------- */
+/* ---- indexes
+ * --------------------------------------------------------------------------------------- */
 
 static const char *index_owner(const struct model_object *object, struct ps_buf *key)
 {
@@ -91,25 +96,30 @@ static const char *index_stream_name(const struct model_object *stream, struct p
     return ps_buf_text(key);
 }
 
-/* ---- whom a change concerns -------------------------------------------------------------------------- */
+/* ---- whom a change concerns
+ * -------------------------------------------------------------------------- */
 
-static void child_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static void child_changed(struct operator* op, const struct model_object *before,
+                          const struct model_object *after, bool essential)
 {
     (void)essential;
     if (before != NULL && before->owner != NULL)
         enqueue_owner(op, before->owner);
-    if (after != NULL && after->owner != NULL && !ps_streq(after->owner, before ? before->owner : NULL))
+    if (after != NULL && after->owner != NULL &&
+        !ps_streq(after->owner, before ? before->owner : NULL))
         enqueue_owner(op, after->owner);
 }
 
 static bool same_pod(const struct model_object *a, const struct model_object *b)
 {
     return a != NULL && b != NULL && a->pod_ready == b->pod_ready && a->deleting == b->deleting &&
-           a->exit_code == b->exit_code && a->restarts == b->restarts && ps_streq(a->phase, b->phase) &&
-           ps_streq(a->cause, b->cause) && ps_streq(a->cause_message, b->cause_message);
+           a->exit_code == b->exit_code && a->restarts == b->restarts &&
+           ps_streq(a->phase, b->phase) && ps_streq(a->cause, b->cause) &&
+           ps_streq(a->cause_message, b->cause_message);
 }
 
-static void pod_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static void pod_changed(struct operator* op, const struct model_object *before,
+                        const struct model_object *after, bool essential)
 {
     const struct model_object *pod = after ? after : before;
     const struct operator__entry *workload;
@@ -123,17 +133,19 @@ static void pod_changed(struct operator *op, const struct model_object *before, 
 }
 
 /* Streams that share a name wait for each other. */
-static void enqueue_rivals(struct operator *op, const struct model_object *stream)
+static void enqueue_rivals(struct operator* op, const struct model_object *stream)
 {
     PS_AUTO_BUF(key, KEY_MAX);
-    const struct operator__list *rivals = operator__store_list(&op->stores[MODEL_STREAM], index_stream_name(stream, &key));
+    const struct operator__list *rivals =
+        operator__store_list(&op->stores[MODEL_STREAM], index_stream_name(stream, &key));
 
     for (size_t i = 0; rivals != NULL && i < rivals->count; i++)
         operator__enqueue_stream(op, rivals->items[i]->namespace, rivals->items[i]->name);
 }
 
-/* The number of an account's streams has changed: at once the first time, then not before its time. */
-static void recount(struct operator *op, const char *name)
+/* The number of an account's streams has changed: at once the first time, then not before its time.
+ */
+static void recount(struct operator* op, const char *name)
 {
     int64_t *next = ps_map_get(&op->recounts, name);
     const int64_t now = loop_now_ms();
@@ -151,11 +163,14 @@ static void recount(struct operator *op, const char *name)
     operator__enqueue_account(op, name, wait);
 }
 
-static void stream_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static void stream_changed(struct operator* op, const struct model_object *before,
+                           const struct model_object *after, bool essential)
 {
     const struct model_object *stream = after ? after : before;
-    const char *old_platform = before ? before->platform : NULL, *new_platform = after ? after->platform : NULL;
+    const char *old_platform = before ? before->platform : NULL,
+               *new_platform = after ? after->platform : NULL;
 
+    ps_assert(stream != NULL);
     if (!essential)
         return;
     operator__enqueue_stream(op, stream->namespace, stream->name);
@@ -169,7 +184,8 @@ static void stream_changed(struct operator *op, const struct model_object *befor
         recount(op, new_platform);
 }
 
-static void account_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static void account_changed(struct operator* op, const struct model_object *before,
+                            const struct model_object *after, bool essential)
 {
     const char *name = after ? after->name : before->name;
 
@@ -180,15 +196,22 @@ static void account_changed(struct operator *op, const struct model_object *befo
     enqueue_streams(op, is_on_platform, name);
 }
 
-static void namespace_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static bool same_namespace(const struct model_object *a, const struct model_object *b)
 {
-    const char *name = after ? after->name : before->name;
+    return a != NULL && b != NULL && a->deleting == b->deleting && ps_streq(a->phase, b->phase);
+}
+
+static void namespace_changed(struct operator* op, const struct model_object *before,
+                              const struct model_object *after, bool essential)
+{
+    const struct model_object *any = after ? after : before;
+    const char *name = any->name;
     size_t at = 0;
     const char *key;
     void *value;
 
     (void)essential;
-    if (before != NULL && after != NULL && before->deleting == after->deleting && ps_streq(before->phase, after->phase))
+    if (same_namespace(before, after))
         return;
     enqueue_streams(op, is_in_namespace, name);
     while (ps_map_next(&op->stores[MODEL_ACCOUNT].entries, &at, &key, &value)) {
@@ -202,7 +225,8 @@ static void namespace_changed(struct operator *op, const struct model_object *be
     }
 }
 
-static void config_map_changed(struct operator *op, const struct model_object *before, const struct model_object *after, bool essential)
+static void config_map_changed(struct operator* op, const struct model_object *before,
+                               const struct model_object *after, bool essential)
 {
     const char *namespace = after ? after->namespace : before->namespace;
 
@@ -212,16 +236,23 @@ static void config_map_changed(struct operator *op, const struct model_object *b
     enqueue_streams(op, is_in_namespace, strcmp(namespace, op->namespace) == 0 ? NULL : namespace);
 }
 
-/* ---- reflectors ---------------------------------------------------------------------------------------- */
+/* ---- reflectors
+ * ---------------------------------------------------------------------------------------- */
 
-enum selector { ALL, OURS, SPRING_APPS, REGISTRIES };
+enum selector {
+    ALL,
+    OURS,
+    SPRING_APPS,
+    REGISTRIES
+};
 
 static const struct source {
     enum model_kind kind;
     enum selector selector;
     bool whole, metadata_only;
     const char *(*index)(const struct model_object *, struct ps_buf *);
-    void (*changed)(struct operator *, const struct model_object *, const struct model_object *, bool);
+    void (*changed)(struct operator*, const struct model_object *, const struct model_object *,
+                    bool);
 } sources[] = {
     {MODEL_ACCOUNT, ALL, true, false, NULL, account_changed},
     {MODEL_STREAM, ALL, true, false, index_stream_name, stream_changed},
@@ -233,32 +264,38 @@ static const struct source {
     {MODEL_POD, SPRING_APPS, false, false, index_app, pod_changed},
 };
 
-bool operator__all_synced(const struct operator *op)
+bool operator__all_synced(const struct operator* op)
 {
-    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         if (!op->stores[sources[i].kind].synced)
             return false;
+    }
     return true;
 }
 
-/* Everything that was there before: streams, accounts, and what owners left that may be gone. */
-static void enqueue_everything(struct operator *op)
+/* Accounts, and the owners of what we made: they may be gone. */
+static void enqueue_store(struct operator* op, const struct source *source)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->stores[source->kind].entries, &at, &key, &value)) {
+        const struct model_object *object = ((struct operator__entry *)value)->object;
+
+        if (source->kind == MODEL_ACCOUNT)
+            operator__enqueue_account(op, object->name, 0);
+        else if (source->selector == OURS && object->owner != NULL)
+            enqueue_owner(op, object->owner);
+    }
+}
+
+/* Everything that was there before the operator was. */
+static void enqueue_everything(struct operator* op)
 {
     enqueue_streams(op, is_in_namespace, NULL);
-    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
-        size_t at = 0;
-        const char *key;
-        void *value;
-
-        while (ps_map_next(&op->stores[sources[i].kind].entries, &at, &key, &value)) {
-            const struct model_object *object = ((struct operator__entry *)value)->object;
-
-            if (sources[i].kind == MODEL_ACCOUNT)
-                operator__enqueue_account(op, object->name, 0);
-            else if (sources[i].selector == OURS && object->owner != NULL)
-                enqueue_owner(op, object->owner);
-        }
-    }
+    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++)
+        enqueue_store(op, &sources[i]);
 }
 
 static void on_list_begin(void *self)
@@ -274,7 +311,7 @@ static void on_item(void *self, const struct json_t *object)
 static void on_list_end(void *self, const char *rv)
 {
     struct operator__store *store = self;
-    struct operator *op = store->op;
+    struct operator* op = store->op;
 
     operator__store_list_end(store, rv);
     if (op->synced || !operator__all_synced(op))
@@ -297,11 +334,12 @@ static void on_progress(void *self, const char *rv)
 static void on_poison(void *self, const char *namespace, const char *name, const char *why)
 {
     struct operator__store *store = self;
-    const struct exec_subject subject = {store->kind, namespace && *namespace ? namespace : NULL, name, NULL};
+    const struct exec_subject subject = {store->kind, namespace && *namespace ? namespace : NULL,
+                                         name, NULL};
 
     operator__store_keep(store, namespace, name);
-    ps_log(PS_LOG_ERROR, "object_unreadable", "kind", model_kind_name(store->kind), "namespace", namespace, "name", name,
-           "error", why, NULL);
+    ps_log(PS_LOG_ERROR, "object_unreadable", "kind", model_kind_name(store->kind), "namespace",
+           namespace, "name", name, "error", why, NULL);
     if (store->op->synced && name != NULL && *name != '\0')
         exec_event(store->op->exec, &subject, true, "Unreadable", why);
 }
@@ -312,11 +350,11 @@ static void on_health(void *self, const char *trouble)
 
     ps_free(store->trouble);
     store->trouble = trouble ? ps_xstrdup(trouble) : NULL;
-    ps_log(trouble ? PS_LOG_WARN : PS_LOG_INFO, trouble ? "watch_trouble" : "watch_in_order", "kind",
-           model_kind_name(store->kind), "error", trouble, NULL);
+    ps_log(trouble ? PS_LOG_WARN : PS_LOG_INFO, trouble ? "watch_trouble" : "watch_in_order",
+           "kind", model_kind_name(store->kind), "error", trouble, NULL);
 }
 
-void operator__sources_init(struct operator *op)
+void operator__sources_init(struct operator* op)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
@@ -328,7 +366,8 @@ void operator__sources_init(struct operator *op)
     }
 }
 
-static const char *selector_text(const struct operator *op, enum selector selector, struct ps_buf *text)
+static const char *selector_text(const struct operator* op, enum selector selector,
+                                 struct ps_buf *text)
 {
     switch (selector) {
     case ALL:
@@ -346,7 +385,7 @@ static const char *selector_text(const struct operator *op, enum selector select
     return ps_buf_text(text);
 }
 
-void operator__sources_start(struct operator *op)
+void operator__sources_start(struct operator* op)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
@@ -357,8 +396,15 @@ void operator__sources_start(struct operator *op)
             .metadata_only = sources[i].metadata_only,
         };
         const struct kube_reflector_callbacks callbacks = {
-            .on_list_begin = on_list_begin, .on_list_item = on_item, .on_list_end = on_list_end, .on_changed = on_item,
-            .on_deleted = on_deleted, .on_progress = on_progress, .on_poison = on_poison, .on_health = on_health, .self = store,
+            .on_list_begin = on_list_begin,
+            .on_list_item = on_item,
+            .on_list_end = on_list_end,
+            .on_changed = on_item,
+            .on_deleted = on_deleted,
+            .on_progress = on_progress,
+            .on_poison = on_poison,
+            .on_health = on_health,
+            .self = store,
         };
 
         store->reflector = kube_reflector_new(op->client, &options, &callbacks);
@@ -366,7 +412,7 @@ void operator__sources_start(struct operator *op)
     }
 }
 
-void operator__sources_fini(struct operator *op)
+void operator__sources_fini(struct operator* op)
 {
     size_t at = 0;
     const char *key;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store: the objects of one kind as last seen, by name and by an index. Never goes back in time. */
+/* A store: the objects of one kind as last seen, by name and by an index. Never goes back in time.
+ */
 #include "operator/internal.h"
 
 #include <string.h>
 
-#define KEY_MAX ((size_t)1024)
+#define KEY_MAX  ((size_t)1024)
 #define TEXT_MAX CODEC_JSON_MAX
 
-void operator__store_init(struct operator__store *store, struct operator *op, enum model_kind kind)
+void operator__store_init(struct operator__store *store, struct operator* op, enum model_kind kind)
 {
     *store = (struct operator__store){.op = op, .kind = kind};
     ps_map_init(&store->entries);
@@ -46,16 +47,19 @@ static const char *entry_key(struct ps_buf *key, const char *namespace, const ch
     return ps_buf_text(key);
 }
 
-const struct operator__entry *operator__store_get(const struct operator__store *store, const char *namespace, const char *name)
+const struct operator__entry *operator__store_get(const struct operator__store *store,
+                                                  const char *namespace, const char *name)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
     return ps_map_get(&store->entries, entry_key(&key, namespace, name));
 }
 
-/* ---- index ------------------------------------------------------------------------------------- */
+/* ---- index -------------------------------------------------------------------------------------
+ */
 
-const struct operator__list *operator__store_list(const struct operator__store *store, const char *index_key)
+const struct operator__list *operator__store_list(const struct operator__store *store,
+                                                  const char *index_key)
 {
     return ps_map_get(&store->by_index, index_key);
 }
@@ -86,11 +90,12 @@ static void index_remove(struct operator__store *store, const struct model_objec
     const char *key = store->index ? store->index(object, &buf) : NULL;
     struct operator__list *list = key ? ps_map_get(&store->by_index, key) : NULL;
 
-    for (size_t i = 0; list != NULL && i < list->count; i++)
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
         if (list->items[i] == object) {
             list->items[i] = list->items[--list->count];
             break;
         }
+    }
     if (list != NULL && list->count == 0) {
         (void)ps_map_remove(&store->by_index, key);
         ps_free(list->items);
@@ -98,9 +103,11 @@ static void index_remove(struct operator__store *store, const struct model_objec
     }
 }
 
-/* ---- versions ------------------------------------------------------------------------------------ */
+/* ---- versions
+ * ------------------------------------------------------------------------------------ */
 
-/* Is a newer than b? Versions that are no numbers cannot be compared: then what comes later is newer. */
+/* Is a newer than b? Versions that are no numbers cannot be compared: then what comes later is
+ * newer. */
 static bool is_newer(const char *a, const char *b)
 {
     int order;
@@ -115,7 +122,8 @@ static bool known_older(const char *a, const char *b)
     return b != NULL && kube_rv_compare(a, b, &order) && order <= 0;
 }
 
-/* ---- changes --------------------------------------------------------------------------------------- */
+/* ---- changes
+ * --------------------------------------------------------------------------------------- */
 
 /* The text without what nobody reads: half of it is bookkeeping of the API server. */
 static char *whole_text(const struct json_t *object, uint64_t *essence)
@@ -135,7 +143,8 @@ static char *whole_text(const struct json_t *object, uint64_t *essence)
     return ps_buf_take(&text);
 }
 
-static void replace(struct operator__store *store, const char *key, struct operator__entry *entry, struct operator__entry *old)
+static void replace(struct operator__store *store, const char *key, struct operator__entry *entry,
+                    struct operator__entry *old)
 {
     const bool essential = old == NULL || !store->whole || old->essence != entry->essence;
 
@@ -178,7 +187,8 @@ void operator__store_put(struct operator__store *store, const struct json_t *obj
         ps_free(seen);
         return;
     }
-    if (old != NULL && !ps_streq(old->object->uid, seen->uid)) { /* deleted and made anew: two changes */
+    if (old != NULL &&
+        !ps_streq(old->object->uid, seen->uid)) { /* deleted and made anew: two changes */
         drop(store, key, old);
         old = NULL;
     }
@@ -193,7 +203,8 @@ void operator__store_put(struct operator__store *store, const struct json_t *obj
 
 void operator__store_remove(struct operator__store *store, const struct json_t *object)
 {
-    const char *name = js_path_str(object, "metadata.name"), *rv = js_path_str(object, "metadata.resourceVersion");
+    const char *name = js_path_str(object, "metadata.name"),
+               *rv = js_path_str(object, "metadata.resourceVersion");
     const char *uid = js_path_str(object, "metadata.uid");
     PS_AUTO_BUF(buf, KEY_MAX);
 
@@ -222,13 +233,15 @@ void operator__store_absent(struct operator__store *store, const char *namespace
 void operator__store_keep(struct operator__store *store, const char *namespace, const char *name)
 {
     PS_AUTO_BUF(buf, KEY_MAX);
-    struct operator__entry *entry = name ? ps_map_get(&store->entries, entry_key(&buf, namespace, name)) : NULL;
+    struct operator__entry *entry =
+        name ? ps_map_get(&store->entries, entry_key(&buf, namespace, name)) : NULL;
 
     if (entry != NULL)
         entry->seen = store->list_number;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * ------------------------------------------------------------------------------------------- */
 
 void operator__store_list_begin(struct operator__store *store)
 {
@@ -246,7 +259,8 @@ void operator__store_list_end(struct operator__store *store, const char *rv)
         struct operator__entry *entry = value;
         char *own_key PS_AUTO_FREE = ps_xstrdup(key);
 
-        if (entry->seen != store->list_number && !(is_newer(entry->object->rv, rv) && !known_older(entry->object->rv, rv)))
+        if (entry->seen != store->list_number &&
+            !(is_newer(entry->object->rv, rv) && !known_older(entry->object->rv, rv)))
             drop(store, own_key, entry);
     }
     operator__store_progress(store, rv);

@@ -439,7 +439,7 @@ struct plan *plan_stream(const struct plan_snapshot *snapshot)
 {
     struct plan *plan = plan__new();
     struct plan__pass pass = {.s = snapshot, .plan = plan, .arena = &plan->arena};
-    struct ps_err err;
+    struct ps_err err = {0};
 
     if (snapshot->cr == NULL) {
         plan_gone(&pass);

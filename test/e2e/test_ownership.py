@@ -20,6 +20,13 @@ def without_status(obj):
     return {"metadata": meta, "spec": obj["spec"]}
 
 
+def space_stream(space, where):
+    return {"apiVersion": "penstock.dev/v1alpha1", "kind": "StreamDeployment",
+            "metadata": {"name": "s", "namespace": where},
+            "spec": {"definition": "time | log", "platform": space.account, "apps": [
+                {"name": "time", "image": "time:1"}, {"name": "log", "image": "log:1"}]}}
+
+
 def settled(space, name, kind="deployments.apps"):
     """The object once its controller has nothing more to write."""
     def quiet():
@@ -81,13 +88,6 @@ def test_two_streams_of_one_name_in_one_target(space, kubectl):
     assert first["metadata"]["uid"] == space.get("s")["metadata"]["uid"]
 
 
-def space_stream(space, where):
-    return {"apiVersion": "penstock.dev/v1alpha1", "kind": "StreamDeployment",
-            "metadata": {"name": "s", "namespace": where},
-            "spec": {"definition": "time | log", "platform": space.account, "apps": [
-                {"name": "time", "image": "time:1"}, {"name": "log", "image": "log:1"}]}}
-
-
 def test_deleted_and_made_again_under_the_same_name(space, kubectl):
     uids = set()
     for _ in range(3):
@@ -120,23 +120,21 @@ def test_replaced_at_once(space, kubectl):
         obj["metadata"]["uid"]}
 
 
-def test_the_namespace_of_the_stream_is_deleted(space, kubectl):
+def test_the_namespace_of_a_stream_is_deleted(space, kubectl):
+    """One stream's apps are elsewhere, the other's beside it in a namespace that goes as well."""
+    own = space.ns + "-own"
+    kubectl.apply(namespace(own))
+    kubectl.apply(account(own))
+    space.extra += [(ACCOUNT, own), ("namespace", own)]
+    kubectl.apply({**space_stream(space, own), "spec": {
+        **space_stream(space, own)["spec"], "platform": own}})
     space.apply("s", "time | log")
     assert FINALIZER in space.wait("s")["metadata"]["finalizers"]
-    kubectl.delete("namespace", space.ns)
-    assert kubectl.get("namespace", space.ns) is None
+    wait_for(lambda: holds(kubectl.get(STREAM, "s", own), "Ready"), "the other to be ready")
+    kubectl("delete", "namespace", space.ns, own, "--timeout=60s")
+    assert kubectl.get("namespace", space.ns) is None and kubectl.get("namespace", own) is None
     space.wait_clean(space.target)
     kubectl.apply(namespace(space.ns))     # for the end of the test
-
-
-def test_the_namespace_of_stream_and_apps_is_deleted(space, kubectl):
-    kubectl.apply(account(space.ns + "-own"))
-    space.extra.append((ACCOUNT, space.ns + "-own"))
-    space.apply("s", "time | log", platform=space.ns + "-own")
-    space.wait("s")
-    kubectl.delete("namespace", space.ns)
-    assert kubectl.get("namespace", space.ns) is None
-    kubectl.apply(namespace(space.ns))
 
 
 def test_the_target_namespace_is_deleted(space, kubectl):

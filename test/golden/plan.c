@@ -11,8 +11,8 @@
  *                                         "ready": true rolls out Deployments; merge is laid over each
  *   in facts:    {"fromCase": "<case>", "op": "ControllerRevision/…"}    present, with that body
  *
- * Directories that begin with '_' are no cases. What a revision has packed is shown unpacked, an object in
- * it that the same plan creates by its name alone.
+ * Directories that begin with '_' are no cases. What a revision has packed is shown unpacked, an object in it
+ * that the same plan creates by its name alone.
  */
 #include "support/snapshot.h"
 
@@ -26,6 +26,7 @@
 
 #define FILE_MAX ((size_t)4 * 1024 * 1024)
 #define PATH_TEXT_MAX ((size_t)1024)
+#define COMMON "first-deploy"
 #define DEPTH_MAX 8 /* cases that build on cases */
 #define CASES_MAX ((size_t)500)
 
@@ -226,42 +227,90 @@ static struct json_t *plan_of(const char *name, int depth)
 
 /* ---- comparing ----------------------------------------------------------------------------------- */
 
-/* What the plan creates itself stands there once more: named is enough. */
-static void shorten(struct json_t *unpacked, const struct json_t *ops)
+static const char *const as_known = "as in " COMMON;
+
+/* What the case COMMON has created, for cases that would repeat it. */
+static bool is_known(const struct json_t *known, const struct json_t *body)
 {
-    const struct json_t *objects = js_get(unpacked, "objects");
+    const struct json_t *ops = js_get(known, "ops");
 
-    for (size_t i = 0; i < js_len(objects); i++) {
-        struct json_t *item = js_at(objects, i);
-        const struct json_t *body = js_get(item, "body");
+    for (size_t i = 0; i < js_len(ops); i++)
+        if (js_equal(body, js_path(js_at(ops, i), "body")))
+            return true;
+    return false;
+}
 
-        for (size_t k = 0; k < js_len(ops); k++) {
-            const struct json_t *op = js_at(ops, k);
+/* The objects that the revision of the case COMMON holds. New reference. */
+static struct json_t *known_objects(const struct json_t *known)
+{
+    const struct json_t *ops = js_get(known, "ops");
 
-            if (!ps_streq(js_path_str(op, "kind"), js_path_str(body, "kind")) ||
-                !ps_streq(js_path_str(op, "name"), js_path_str(body, "metadata.name")) ||
-                !js_equal(js_path(op, "body.spec"), js_get(body, "spec")))
-                continue;
-            js_set(item, "body", js_copy(js_get(op, "name")));
-            break;
+    for (size_t i = 0; i < js_len(ops); i++)
+        if (js_path_str(js_at(ops, i), "body.data.penstock") != NULL) {
+            struct json_t *unpacked PS_AUTO_JS = snapshot_unpack(js_get(js_at(ops, i), "body"));
+
+            return js_copy(js_get(unpacked, "objects"));
         }
+    return js_array();
+}
+
+/* What the plan creates itself stands there once more: named is enough. */
+static bool is_created(const struct json_t *ops, const struct json_t *body)
+{
+    for (size_t i = 0; i < js_len(ops); i++) {
+        const struct json_t *op = js_at(ops, i);
+
+        if (ps_streq(js_path_str(op, "kind"), js_path_str(body, "kind")) &&
+            ps_streq(js_path_str(op, "name"), js_path_str(body, "metadata.name")) &&
+            js_equal(js_path(op, "body.spec"), js_get(body, "spec")))
+            return true;
     }
+    return false;
+}
+
+static bool is_item(const struct json_t *objects, const struct json_t *body)
+{
+    for (size_t i = 0; i < js_len(objects); i++)
+        if (js_equal(js_get(js_at(objects, i), "body"), body))
+            return true;
+    return false;
 }
 
 /* The packed form depends on the compressor's version. */
-static void show_revisions(struct json_t *plan)
+static void show_revision(struct json_t *revision, const struct json_t *ops, const struct json_t *known)
 {
+    struct json_t *unpacked = snapshot_unpack(revision), *objects PS_AUTO_JS = known_objects(known);
+    const struct json_t *list = js_get(unpacked, "objects");
+
+    for (size_t i = 0; i < js_len(list); i++) {
+        struct json_t *item = js_at(list, i);
+        const struct json_t *body = js_get(item, "body");
+        PS_AUTO_BUF(text, PATH_TEXT_MAX);
+
+        if (is_created(ops, body))
+            ps_buf_printf(&text, "%s", js_path_str(body, "metadata.name"));
+        else if (is_item(objects, body))
+            ps_buf_printf(&text, "%s, %s", js_path_str(body, "metadata.name"), as_known);
+        else
+            continue;
+        js_set_str(item, "body", ps_buf_text(&text));
+    }
+    js_set(js_child(revision, "data"), "penstock", unpacked);
+}
+
+static void make_readable(const char *name, struct json_t *plan)
+{
+    struct json_t *known PS_AUTO_JS = strcmp(name, COMMON) == 0 ? js_object() : plan_of(COMMON, 0);
+    struct json_t *before PS_AUTO_JS = js_copy(js_get(plan, "ops"));
     const struct json_t *ops = js_get(plan, "ops");
 
     for (size_t i = 0; i < js_len(ops); i++) {
-        struct json_t *body = js_get(js_at(ops, i), "body");
+        struct json_t *op = js_at(ops, i), *body = js_get(op, "body");
 
-        if (js_path_str(body, "data.penstock") == NULL)
-            continue;
-        struct json_t *unpacked = snapshot_unpack(body);
-
-        shorten(unpacked, ops);
-        js_set(js_child(body, "data"), "penstock", unpacked);
+        if (is_known(known, body))
+            js_set_str(op, "body", as_known);
+        else if (js_path_str(body, "data.penstock") != NULL)
+            show_revision(body, before, known);
     }
 }
 
@@ -291,7 +340,7 @@ static bool check(const char *name, bool update)
     PS_AUTO_BUF(actual, FILE_MAX);
     PS_AUTO_BUF(golden, FILE_MAX);
 
-    show_revisions(plan);
+    make_readable(name, plan);
     js_print_pretty(&actual, plan);
     if (ps_buf_failed(&actual))
         die(name, "the plan is larger than a golden file may be");

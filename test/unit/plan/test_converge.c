@@ -17,7 +17,7 @@
 #include <string.h>
 
 #ifndef SEEDS /* more by hand: CFLAGS=-DSEEDS=5000 */
-#define SEEDS 150
+#define SEEDS 25
 #endif
 #define EDITS 25
 #define JOBS_MAX 8 /* that do something, from any state to rest */

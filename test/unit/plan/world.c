@@ -529,7 +529,7 @@ static void forget(struct json_t *object, bool replicas)
     if (js_len(js_path(object, "metadata.annotations")) == 0)
         js_remove(js_get(object, "metadata"), "annotations");
     /* Where nobody gives a count it is whatever it has been. */
-    if (!replicas && js_path_int(spec, "replicas", 0) != 0)
+    if (!replicas)
         js_remove(spec, "replicas");
 }
 
