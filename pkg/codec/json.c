@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Every decimal of 15 digits comes back as it was written: 1.1, not 1.1000000000000001. */
-#define REAL_DIGITS 15
+#define REAL_DIGITS   15
 #define PATH_PART_MAX ((size_t)256)
 
 void codec_init(void)
@@ -45,7 +45,9 @@ static int to_buf(const char *piece, size_t n, void *buf)
 
 void js_print(struct ps_buf *out, const struct json_t *value)
 {
-    (void)json_dump_callback(value, to_buf, out, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
+    (void)json_dump_callback(value, to_buf, out,
+                             JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY |
+                                 JSON_REAL_PRECISION(REAL_DIGITS));
 }
 
 void js_print_pretty(struct ps_buf *out, const struct json_t *value)

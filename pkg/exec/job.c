@@ -14,8 +14,7 @@ struct exec__doubts {
 
 static void plan_again(struct exec__job *job);
 
-/* ---- kinds and calls ---------------------------------------------------------------------------
- */
+/* ---- kinds and calls ------------------------------------------------------------------------ */
 
 const struct kube_kind *exec_kind(enum model_kind kind)
 {
@@ -70,8 +69,7 @@ start_call(struct exec__job *job, const struct kube_request *request, size_t ind
     return call;
 }
 
-/* ---- the end of a job
- * ---------------------------------------------------------------------------- */
+/* ---- the end of a job ----------------------------------------------------------------------- */
 
 static void free_job(struct exec__job *job)
 {
@@ -96,8 +94,7 @@ static void end_job(struct exec__job *job, bool failed, int64_t retry_ms)
     exec->callbacks.done(exec->callbacks.self, key, failed, retry_ms, min_ms);
 }
 
-/* ---- doubts: writes without an answer
- * ------------------------------------------------------------- */
+/* ---- doubts: writes without an answer ------------------------------------------------------- */
 
 static void add_doubt(struct exec__job *job, const struct plan_op *op)
 {
@@ -172,8 +169,7 @@ static bool settle_doubts(struct exec__job *job)
     return true;
 }
 
-/* ---- needs
- * ------------------------------------------------------------------------------------------ */
+/* ---- needs ---------------------------------------------------------------------------------- */
 
 static void on_need(struct exec__call *call, const struct kube_response *response)
 {
@@ -212,8 +208,7 @@ static void fetch_needs(struct exec__job *job)
     }
 }
 
-/* ---- status
- * ------------------------------------------------------------------------------------------- */
+/* ---- status --------------------------------------------------------------------------------- */
 
 static void tell_events(struct exec__job *job, const struct exec_subject *subject)
 {
@@ -268,8 +263,7 @@ static void write_status(struct exec__job *job)
     (void)start_call(job, &request, 0, on_status);
 }
 
-/* ---- operations
- * ------------------------------------------------------------------------------------------ */
+/* ---- operations ----------------------------------------------------------------------------- */
 
 static const char *verb_name(enum plan_verb verb)
 {
@@ -406,9 +400,7 @@ static void run_stage(struct exec__job *job)
         end_job(job, false, 0); /* all done: look at the result at once */
 }
 
-/* ---- planning
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- planning ------------------------------------------------------------------------------- */
 
 static void log_pass(const struct exec__job *job)
 {
@@ -444,9 +436,7 @@ static void plan_again(struct exec__job *job)
     }
 }
 
-/* ---- public
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- public --------------------------------------------------------------------------------- */
 
 struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *callbacks,
                       const char *instance)

@@ -29,8 +29,7 @@ void http_global_fini(void)
     curl_global_cleanup();
 }
 
-/* ---- requests in and out of the multi handle ---------------------------------------------------
- */
+/* ---- requests in and out of the multi handle ------------------------------------------------ */
 
 static void link_request(struct http_request *request)
 {
@@ -174,8 +173,7 @@ void http__settle(struct http_client *client)
         teardown(client);
 }
 
-/* ---- sockets and time-outs ---------------------------------------------------------------------
- */
+/* ---- sockets and time-outs ------------------------------------------------------------------ */
 
 static void drive(struct http_client *client, curl_socket_t fd, int events)
 {
@@ -281,8 +279,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *self, vo
     return 0;
 }
 
-/* ---- client ------------------------------------------------------------------------------------
- */
+/* ---- client --------------------------------------------------------------------------------- */
 
 static char *copy(struct ps_str text, size_t *n)
 {

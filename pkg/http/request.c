@@ -20,8 +20,7 @@
 #define RETRY_AFTER_MAX_MS    ((int64_t)24 * 3600 * 1000)
 #define BEARER_MAX            ((size_t)64 * 1024)
 
-/* ---- curl's callbacks --------------------------------------------------------------------------
- */
+/* ---- curl's callbacks ----------------------------------------------------------------------- */
 
 static bool is_wanted(const struct http_request *request)
 {
@@ -132,8 +131,7 @@ static int on_socket_made(void *self, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
-/* ---- making it ---------------------------------------------------------------------------------
- */
+/* ---- making it ------------------------------------------------------------------------------ */
 
 static void add_header(struct http_request *request, const char *line)
 {
@@ -312,8 +310,7 @@ void http__request_free(struct http_request *request)
     ps_free(request);
 }
 
-/* ---- its result --------------------------------------------------------------------------------
- */
+/* ---- its result ----------------------------------------------------------------------------- */
 
 static int code_of(CURLcode code)
 {

@@ -35,8 +35,7 @@ struct connection {
     char piece[2048];
 };
 
-/* ---- connections -------------------------------------------------------------------------------
- */
+/* ---- connections ---------------------------------------------------------------------------- */
 
 static void accept_one(struct http_server *server);
 
@@ -92,8 +91,7 @@ static void on_written(uv_write_t *req, int status)
         connection_close(conn);
 }
 
-/* ---- answers -----------------------------------------------------------------------------------
- */
+/* ---- answers -------------------------------------------------------------------------------- */
 
 static const char *reason_of(int status)
 {
@@ -186,8 +184,7 @@ static bool is_head_whole(const struct ps_buf *head)
            ps_str_find(ps_buf_get(head), "\n\n") >= 0;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -239,8 +236,7 @@ static void accept_one(struct http_server *server)
         connection_close(conn);
 }
 
-/* ---- server ------------------------------------------------------------------------------------
- */
+/* ---- server --------------------------------------------------------------------------------- */
 
 static void on_connection(uv_stream_t *stream, int status)
 {

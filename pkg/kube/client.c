@@ -23,8 +23,7 @@ struct kube_call {
     void *self;
 };
 
-/* ---- token -------------------------------------------------------------------------------------
- */
+/* ---- token ---------------------------------------------------------------------------------- */
 
 const char *kube__token(struct kube_client *client, bool fresh)
 {
@@ -45,8 +44,7 @@ const char *kube__token(struct kube_client *client, bool fresh)
     return token;
 }
 
-/* ---- client ------------------------------------------------------------------------------------
- */
+/* ---- client --------------------------------------------------------------------------------- */
 
 struct kube_client *kube_client_new(struct loop *loop, const struct kube_config *config,
                                     const char *user_agent)
@@ -90,8 +88,7 @@ const char *kube_client_server(const struct kube_client *client)
     return client->server;
 }
 
-/* ---- what is asked -----------------------------------------------------------------------------
- */
+/* ---- what is asked -------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *method, *content_type;
@@ -177,8 +174,7 @@ static char *make_body(const struct kube_request *request)
     return js_text(options);
 }
 
-/* ---- what is answered --------------------------------------------------------------------------
- */
+/* ---- what is answered ----------------------------------------------------------------------- */
 
 static void call_unlink(struct kube_call *call)
 {

@@ -26,8 +26,7 @@ static bool is_usable(const struct json_t *object)
            !ps_streq(js_str(js_get(object, "kind")), "Status");
 }
 
-/* ---- lists -------------------------------------------------------------------------------------
- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 static void take_item(struct kube_reflector *reflector, struct ps_str text)
 {
@@ -100,8 +99,7 @@ int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *
     return code;
 }
 
-/* ---- watches -----------------------------------------------------------------------------------
- */
+/* ---- watches -------------------------------------------------------------------------------- */
 
 enum event {
     EVENT_ADDED,

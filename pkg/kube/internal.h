@@ -9,8 +9,7 @@
 #define KUBE__URL_MAX   HTTP_URL_MAX
 #define KUBE__RV_MAX    ((size_t)128)
 
-/* ---- file.c ------------------------------------------------------------------------------------
- */
+/* ---- file.c --------------------------------------------------------------------------------- */
 
 /* A regular file whole, or an error that names it; NUL bytes in it are refused. */
 int kube__read_file(struct ps_buf *out, const char *path, struct ps_err *err) PS_MUST_CHECK;
@@ -20,8 +19,7 @@ char *kube__read_token(const char *path, struct ps_err *err) PS_MUST_CHECK;
 /* Overwrites and frees; NULL is fine. */
 void kube__wipe_text(char *secret);
 
-/* ---- client.c ----------------------------------------------------------------------------------
- */
+/* ---- client.c ------------------------------------------------------------------------------- */
 
 struct kube_client {
     struct loop *loop;
@@ -37,8 +35,7 @@ struct kube_client {
  * case. */
 const char *kube__token(struct kube_client *client, bool fresh);
 
-/* ---- status.c ----------------------------------------------------------------------------------
- */
+/* ---- status.c ------------------------------------------------------------------------------- */
 
 /* Fills *err from an answer that is not 2xx; *status is the parsed Status object (new reference) or
  * NULL. */
@@ -47,8 +44,7 @@ void kube__error_of(const struct http_response *response, struct ps_err *err,
 /* The same for a Status object by itself (an ERROR event). */
 void kube__error_of_status(const struct json_t *status, struct ps_err *err);
 
-/* ---- scan.c ------------------------------------------------------------------------------------
- */
+/* ---- scan.c --------------------------------------------------------------------------------- */
 
 /*
  * Looks into JSON text without reading it as a whole: finds where values begin and end. It does not
@@ -72,8 +68,7 @@ struct kube__shreds {
 
 void kube__scan_object(struct ps_str object, struct kube__shreds *shreds);
 
-/* ---- framer.c ----------------------------------------------------------------------------------
- */
+/* ---- framer.c ------------------------------------------------------------------------------- */
 
 /* Cuts a stream of JSON objects, which comes in any pieces, into one object each. */
 struct kube__framer {
@@ -93,8 +88,7 @@ void kube__framer_clear(struct kube__framer *framer);
 int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn,
                       void *self);
 
-/* ---- reflector.c and events.c ------------------------------------------------------------------
- */
+/* ---- reflector.c and events.c --------------------------------------------------------------- */
 
 enum kube__state {
     KUBE__NEW,        /* not started */

@@ -43,8 +43,7 @@ int kube_config_parse(struct kube_config *config, struct ps_str text, const char
                       const char *context, struct ps_err *err) PS_MUST_CHECK;
 void kube_config_fini(struct kube_config *config);
 
-/* ---- kinds and URLs ----------------------------------------------------------------------------
- */
+/* ---- kinds and URLs ------------------------------------------------------------------------- */
 
 /* A resource of the API; usually a static constant. */
 struct kube_kind {
@@ -67,8 +66,7 @@ void kube_query(struct ps_buf *url, const char *key, const char *value);
  */
 bool kube_rv_compare(const char *a, const char *b, int *order);
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 struct kube_client;
 /* Two pools: watches, and everything else. Copies what it needs. */
@@ -122,8 +120,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);
 
-/* ---- reflector ----------------------------------------------------------------------------------
- */
+/* ---- reflector ------------------------------------------------------------------------------ */
 
 /*
  * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion

@@ -73,8 +73,7 @@ static int refuse_unsupported(const struct entry *entry, const char *const *keys
     return 0;
 }
 
-/* ---- certificates and keys ---------------------------------------------------------------------
- */
+/* ---- certificates and keys ------------------------------------------------------------------ */
 
 static int decode(const struct entry *entry, const char *key, const char *data, struct ps_buf *pem,
                   struct ps_err *err)
@@ -140,8 +139,7 @@ static int get_pem(const struct entry *entry, const char *key, const char *dir, 
     return code;
 }
 
-/* ---- cluster and user --------------------------------------------------------------------------
- */
+/* ---- cluster and user ----------------------------------------------------------------------- */
 
 static int take_cluster(struct kube_config *config, const struct entry *cluster, const char *dir,
                         struct ps_err *err)

@@ -28,8 +28,7 @@
 #define LIST_TIMEOUT_MS      60000
 #define TROUBLE_MAX          ((size_t)PS_ERR_MESSAGE_MAX + 256)
 
-/* ---- entering and leaving ----------------------------------------------------------------------
- */
+/* ---- entering and leaving ------------------------------------------------------------------- */
 
 static void destroy(struct kube_reflector *reflector)
 {
@@ -108,8 +107,7 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state,
     loop_timer_set(reflector->timer, delay > err->retry_after_ms ? delay : err->retry_after_ms);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static bool retry_auth(struct kube_reflector *reflector, const struct http_response *response)
 {
@@ -216,8 +214,7 @@ static void enter_watch(struct kube_reflector *reflector)
     reflector->request = http_send(reflector->client->watches, &send);
 }
 
-/* ---- the list ----------------------------------------------------------------------------------
- */
+/* ---- the list ------------------------------------------------------------------------------- */
 
 static void after_list_failure(struct kube_reflector *reflector, const struct ps_err *err)
 {
@@ -294,8 +291,7 @@ static void on_timer(void *self)
     leave(reflector);
 }
 
-/* ---- the watch ---------------------------------------------------------------------------------
- */
+/* ---- the watch ------------------------------------------------------------------------------ */
 
 static void on_watch_open(void *self)
 {
@@ -407,8 +403,7 @@ static void on_watch_done(void *self, const struct http_response *response)
     leave(reflector);
 }
 
-/* ---- public ------------------------------------------------------------------------------------
- */
+/* ---- public --------------------------------------------------------------------------------- */
 
 static void make_url(struct kube_reflector *reflector, const struct kube_reflector_options *options)
 {

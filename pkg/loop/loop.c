@@ -24,8 +24,7 @@ struct loop_signal {
     void *self;
 };
 
-/* ---- loop --------------------------------------------------------------------------------------
- */
+/* ---- loop ----------------------------------------------------------------------------------- */
 
 static void prepare_process(void)
 {
@@ -75,8 +74,7 @@ struct uv_loop_s *loop_uv(struct loop *loop)
     return &loop->uv;
 }
 
-/* ---- clocks and chance -------------------------------------------------------------------------
- */
+/* ---- clocks and chance ---------------------------------------------------------------------- */
 
 int64_t loop_now_ms(void)
 {
@@ -121,8 +119,7 @@ uint64_t loop_random(uint64_t n)
     return r % n;
 }
 
-/* ---- timers ------------------------------------------------------------------------------------
- */
+/* ---- timers --------------------------------------------------------------------------------- */
 
 uint64_t loop__uv_delay(const struct loop *loop, int64_t delay_ms)
 {
@@ -176,8 +173,7 @@ void loop_timer_stop(struct loop_timer *timer)
     (void)uv_timer_stop(&timer->uv);
 }
 
-/* ---- signals -----------------------------------------------------------------------------------
- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 static void on_signal(uv_signal_t *uv, int signum)
 {
@@ -208,8 +204,7 @@ void loop_signal_free(struct loop_signal *sig)
         uv_close((uv_handle_t *)&sig->uv, on_signal_closed);
 }
 
-/* ---- backoff -----------------------------------------------------------------------------------
- */
+/* ---- backoff -------------------------------------------------------------------------------- */
 
 int64_t loop_backoff_next(struct loop_backoff *backoff)
 {

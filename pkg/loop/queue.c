@@ -39,8 +39,7 @@ struct loop_queue {
     bool paused, freed;
 };
 
-/* ---- heap --------------------------------------------------------------------------------------
- */
+/* ---- heap ----------------------------------------------------------------------------------- */
 
 static bool before(const struct item *a, const struct item *b)
 {
@@ -101,8 +100,7 @@ static struct item *heap_pop(struct loop_queue *queue)
     return first;
 }
 
-/* ---- handing out -------------------------------------------------------------------------------
- */
+/* ---- handing out ---------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *idle);
 
@@ -155,8 +153,7 @@ static void on_timer(void *self)
     arm(self);
 }
 
-/* ---- public ------------------------------------------------------------------------------------
- */
+/* ---- public --------------------------------------------------------------------------------- */
 
 struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_queue_run_fn *run,
                                   void *self)

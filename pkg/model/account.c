@@ -14,16 +14,18 @@ static void resolve_one(struct ps_buf *out, struct ps_arena *arena, struct ps_st
     const struct ps_str name = colon < 0 ? inner : ps_str_head(inner, (size_t)colon);
     const char *value = model_properties_get(vars, ps_arena_str(arena, name));
 
-    if (value != NULL)
+    if (value != NULL) {
         ps_buf_str(out, value);
-    else if (colon >= 0)
+    } else if (colon >= 0) {
         ps_buf_view(out, ps_str_skip(inner, (size_t)colon + 1));
-    else
+    } else {
         ps_buf_printf(out, "${%.*s}", PS_STR_ARG(inner));
+    }
 }
 
 /* A default may hold placeholders itself only as literal text: the first '}' ends it. */
-static const char *resolve(struct ps_arena *arena, const char *text, const struct model_properties *vars)
+static const char *resolve(struct ps_arena *arena, const char *text,
+                           const struct model_properties *vars)
 {
     struct ps_str rest = ps_str(text);
     ptrdiff_t start;
@@ -47,7 +49,8 @@ static const char *resolve(struct ps_arena *arena, const char *text, const struc
 static int read_list(struct ps_arena *arena, const struct json_t *spec, const char *path,
                      struct model_properties *out, struct ps_err *err)
 {
-    const int rc = model_properties_flatten(arena, js_path(spec, path), MODEL_PROPERTIES_MAX, out, err);
+    const int rc =
+        model_properties_flatten(arena, js_path(spec, path), MODEL_PROPERTIES_MAX, out, err);
 
     return rc == 0 ? 0 : ps_fail_prefix(err, "spec.%s", path);
 }
@@ -56,23 +59,28 @@ static bool has_finalizer(const struct json_t *object)
 {
     const struct json_t *list = js_path(object, "metadata.finalizers");
 
-    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++)
+    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++) {
         if (ps_streq(js_str(js_at(list, i)), MODEL_FINALIZER))
             return true;
+    }
     return false;
 }
 
-static int read_spec(struct ps_arena *arena, const struct json_t *spec, struct model_account *account)
+static int read_spec(struct ps_arena *arena, const struct json_t *spec,
+                     struct model_account *account)
 {
     const char *type = js_path_str(spec, "type");
     struct ps_err *err = &account->problem;
 
-    if (!ps_streq(type, "Kubernetes"))
-        return ps_fail(err, PS_EINVAL, "spec.type: expected Kubernetes, found %s", type ? type : "nothing");
+    if (!ps_streq(type, "Kubernetes")) {
+        return ps_fail(err, PS_EINVAL, "spec.type: expected Kubernetes, found %s",
+                       type ? type : "nothing");
+    }
     account->namespace = js_path_str(spec, "kubernetes.namespace");
     if (read_list(arena, spec, "properties", &account->properties, err) != 0 ||
         read_list(arena, spec, "streamProperties", &account->properties, err) != 0 ||
-        read_list(arena, spec, "applicationProperties.stream", &account->application_properties, err) != 0)
+        read_list(arena, spec, "applicationProperties.stream", &account->application_properties,
+                  err) != 0)
         return err->code;
     return 0;
 }
@@ -91,7 +99,9 @@ struct model_account *model_account_read(struct ps_arena *arena, const struct js
     account->status = js_get(object, "status");
     if (read_spec(arena, js_get(object, "spec"), account) != 0)
         return account;
-    for (size_t i = 0; i < account->properties.count; i++)
-        account->properties.items[i].value = resolve(arena, account->properties.items[i].value, vars);
+    for (size_t i = 0; i < account->properties.count; i++) {
+        account->properties.items[i].value =
+            resolve(arena, account->properties.items[i].value, vars);
+    }
     return account;
 }

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-void model_condition_set(struct model_conditions *list, const char *type, bool status, const char *reason,
-                         const char *message)
+void model_condition_set(struct model_conditions *list, const char *type, bool status,
+                         const char *reason, const char *message)
 {
     ps_assert(list->count < MODEL_CONDITIONS_MAX);
     list->items[list->count++] = (struct model_condition){type, status, reason, message};
@@ -55,8 +55,9 @@ static struct json_t *condition_json(const struct model_condition *c, const stru
     return json;
 }
 
-struct json_t *model_conditions_json(const struct model_conditions *list, const struct json_t *previous,
-                                     int64_t generation, int64_t now_ms)
+struct json_t *model_conditions_json(const struct model_conditions *list,
+                                     const struct json_t *previous, int64_t generation,
+                                     int64_t now_ms)
 {
     struct json_t *array = js_array();
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* Texts longer than this are cut: they are names, or words for people. */
-#define TEXT_MAX ((size_t)1024)
+#define TEXT_MAX       ((size_t)1024)
 /* The manifest is as long as the stream has objects. */
-#define MANIFEST_MAX ((size_t)256 * 1024)
+#define MANIFEST_MAX   ((size_t)256 * 1024)
 /* Containers of one pod that are looked at. */
 #define CONTAINERS_MAX ((size_t)64)
 
@@ -17,7 +17,6 @@ struct text_field {
     const char *value; /* borrowed from the JSON */
     size_t max;
 };
-
 
 static const char *label(const struct json_t *object, const char *key)
 {
@@ -68,7 +67,8 @@ static void read_deployment(struct model_object *o, const struct json_t *object)
 
 static void read_stream(struct model_object *o, const struct json_t *object)
 {
-    const char *platform = js_path_str(object, "spec.platform"), *name = js_path_str(object, "spec.streamName");
+    const char *platform = js_path_str(object, "spec.platform"),
+               *name = js_path_str(object, "spec.streamName");
 
     o->platform = platform ? platform : "default";
     o->stream_name = name ? name : o->name;
@@ -100,7 +100,8 @@ static void read_container(struct model_object *o, const struct json_t *status)
         o->exit_code = js_path_int(ended, "exitCode", -1);
     if (o->cause != NULL || js_path_bool(status, "ready", false))
         return;
-    if (reason != NULL && strcmp(reason, "ContainerCreating") != 0 && strcmp(reason, "PodInitializing") != 0) {
+    if (reason != NULL && strcmp(reason, "ContainerCreating") != 0 &&
+        strcmp(reason, "PodInitializing") != 0) {
         o->cause = reason;
         o->cause_message = js_path_str(waiting, "message");
     } else if (js_path(status, "state.terminated") != NULL) {
@@ -149,13 +150,27 @@ static struct model_object *pack(const struct model_object *from)
     struct model_object *o;
     const struct text_field fields[] = {
 #define F(member, max) {offsetof(struct model_object, member), from->member, max}
-        F(namespace, TEXT_MAX),      F(name, TEXT_MAX),          F(uid, TEXT_MAX),
-        F(rv, TEXT_MAX),             F(owner, TEXT_MAX),         F(owner_uid, TEXT_MAX),
-        F(app, TEXT_MAX),            F(replicas_before_suspend, TEXT_MAX), F(failure_reason, TEXT_MAX),
-        F(failure_message, TEXT_MAX), F(spec_hash, TEXT_MAX),    F(render_hash, TEXT_MAX),
-        F(manifest, MANIFEST_MAX),   F(app_id, TEXT_MAX),        F(phase, TEXT_MAX),
-        F(cause, TEXT_MAX),          F(cause_message, TEXT_MAX), F(redeploy, TEXT_MAX),
-        F(installation, TEXT_MAX),   F(platform, TEXT_MAX),      F(stream_name, TEXT_MAX),
+        F(namespace, TEXT_MAX),
+        F(name, TEXT_MAX),
+        F(uid, TEXT_MAX),
+        F(rv, TEXT_MAX),
+        F(owner, TEXT_MAX),
+        F(owner_uid, TEXT_MAX),
+        F(app, TEXT_MAX),
+        F(replicas_before_suspend, TEXT_MAX),
+        F(failure_reason, TEXT_MAX),
+        F(failure_message, TEXT_MAX),
+        F(spec_hash, TEXT_MAX),
+        F(render_hash, TEXT_MAX),
+        F(manifest, MANIFEST_MAX),
+        F(app_id, TEXT_MAX),
+        F(phase, TEXT_MAX),
+        F(cause, TEXT_MAX),
+        F(cause_message, TEXT_MAX),
+        F(redeploy, TEXT_MAX),
+        F(installation, TEXT_MAX),
+        F(platform, TEXT_MAX),
+        F(stream_name, TEXT_MAX),
 #undef F
     };
     size_t size = sizeof(*o);
@@ -186,15 +201,16 @@ struct model_object *model_object_new(enum model_kind kind, const struct json_t 
     read_metadata(&o, object);
     if (o.name == NULL || o.uid == NULL || o.rv == NULL)
         return NULL;
-    if (kind == MODEL_STREAM)
+    if (kind == MODEL_STREAM) {
         read_stream(&o, object);
-    else if (kind == MODEL_DEPLOYMENT)
+    } else if (kind == MODEL_DEPLOYMENT) {
         read_deployment(&o, object);
-    else if (kind == MODEL_REVISION)
+    } else if (kind == MODEL_REVISION) {
         read_revision(&o, object);
-    else if (kind == MODEL_POD)
+    } else if (kind == MODEL_POD) {
         read_pod(&o, object);
-    else if (kind == MODEL_NAMESPACE)
+    } else if (kind == MODEL_NAMESPACE) {
         o.phase = js_path_str(object, "status.phase");
+    }
     return pack(&o);
 }

@@ -9,13 +9,15 @@
 
 const char *model_properties_get(const struct model_properties *list, const char *key)
 {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i].key, key) == 0)
             return list->items[i].value;
+    }
     return NULL;
 }
 
-static void append(struct ps_arena *arena, struct model_properties *list, const char *key, const char *value)
+static void append(struct ps_arena *arena, struct model_properties *list, const char *key,
+                   const char *value)
 {
     if (list->count == list->cap) {
         const size_t cap = list->cap ? list->cap * 2 : 16;
@@ -32,11 +34,12 @@ static void append(struct ps_arena *arena, struct model_properties *list, const 
 void model_properties_put(struct ps_arena *arena, struct model_properties *list, const char *key,
                           const char *value)
 {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i].key, key) == 0) {
             list->items[i].value = value;
             return;
         }
+    }
     append(arena, list, key, value);
 }
 
@@ -83,17 +86,22 @@ static const char *scalar_text(struct ps_arena *arena, const struct json_t *valu
 }
 
 /* Bounded recursion: FLATTEN_DEPTH_MAX levels. */
-static int flatten_value(const struct flatten *f, const char *key, const struct json_t *value, int depth)
+static int flatten_value(const struct flatten *f, const char *key, const struct json_t *value,
+                         int depth)
 {
     const enum js_type type = js_type(value);
 
-    if (depth > FLATTEN_DEPTH_MAX)
-        return ps_fail(f->err, PS_ELIMIT, "%s: nested deeper than %d levels", key, FLATTEN_DEPTH_MAX);
+    if (depth > FLATTEN_DEPTH_MAX) {
+        return ps_fail(f->err, PS_ELIMIT, "%s: nested deeper than %d levels", key,
+                       FLATTEN_DEPTH_MAX);
+    }
     if (type == JS_ARRAY) {
         int rc = 0;
 
-        for (size_t i = 0; rc == 0 && i < js_len(value); i++)
-            rc = flatten_value(f, ps_arena_printf(f->arena, "%s[%zu]", key, i), js_at(value, i), depth + 1);
+        for (size_t i = 0; rc == 0 && i < js_len(value); i++) {
+            rc = flatten_value(f, ps_arena_printf(f->arena, "%s[%zu]", key, i), js_at(value, i),
+                               depth + 1);
+        }
         return rc;
     }
     if (type == JS_OBJECT) {
@@ -102,9 +110,12 @@ static int flatten_value(const struct flatten *f, const char *key, const struct 
         struct json_t *member;
         int rc = 0;
 
-        while (rc == 0 && js_next(value, &at, &name, &member))
-            rc = flatten_value(f, *key ? ps_arena_printf(f->arena, "%s.%s", key, name) : ps_arena_dup(f->arena, name),
+        while (rc == 0 && js_next(value, &at, &name, &member)) {
+            rc = flatten_value(f,
+                               *key ? ps_arena_printf(f->arena, "%s.%s", key, name)
+                                    : ps_arena_dup(f->arena, name),
                                member, depth + 1);
+        }
         return rc;
     }
     if (f->out->count >= f->max)
@@ -129,9 +140,10 @@ const char *model_lower(struct ps_arena *arena, const char *text)
 {
     char *out = ps_arena_dup(arena, text);
 
-    for (char *c = out; *c != '\0'; c++)
+    for (char *c = out; *c != '\0'; c++) {
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
+    }
     return out;
 }
 
@@ -140,17 +152,20 @@ const char *model_relaxed(struct ps_arena *arena, const char *key)
     const char *lower = model_lower(arena, key);
     char *out = ps_arena_dup(arena, lower), *to = out;
 
-    for (const char *c = lower; *c != '\0'; c++)
+    for (const char *c = lower; *c != '\0'; c++) {
         if (strchr("-_.", *c) == NULL)
             *to++ = *c;
+    }
     *to = '\0';
     return out;
 }
 
 bool model_is_secret_key(const char *key)
 {
-    /* SCDF's ArgumentSanitizer, and the plain words of design: a value shown once is shown for ever. */
-    static const char *const words[] = {"password", "passwd", "secret", "token", "credential", "vcap_services"};
+    /* SCDF's ArgumentSanitizer, and the plain words of design: a value shown once is shown for
+     * ever. */
+    static const char *const words[] = {"password", "passwd",     "secret",
+                                        "token",    "credential", "vcap_services"};
     struct ps_str lower;
     char text[256];
     const size_t n = strnlen(key, sizeof(text) - 1);
@@ -159,8 +174,9 @@ bool model_is_secret_key(const char *key)
         text[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
     text[n] = '\0';
     lower = ps_str_n(text, n);
-    for (size_t i = 0; i < PS_ARRAY_LEN(words); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(words); i++) {
         if (ps_str_find(lower, words[i]) >= 0)
             return true;
+    }
     return ps_str_ends(lower, "key") || ps_str_ends(lower, "username");
 }

@@ -67,8 +67,7 @@ void operator__store_list_begin(struct operator__store *store);
 void operator__store_list_end(struct operator__store *store, const char *rv);
 void operator__store_progress(struct operator__store *store, const char *rv);
 
-/* ---- the operator
- * -------------------------------------------------------------------------------- */
+/* ---- the operator --------------------------------------------------------------------------- */
 
 struct operator__account {
     struct ps_arena arena;

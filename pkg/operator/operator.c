@@ -8,8 +8,7 @@
 #define START_RETRY_MS      2000
 #define STOP_POLL_MS        10
 
-/* ---- keys
- * ----------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 struct key {
     bool is_stream;
@@ -35,8 +34,7 @@ static struct key key_parse(const char *text)
     return key;
 }
 
-/* ---- the executor's questions
- * ------------------------------------------------------------------------ */
+/* ---- the executor's questions --------------------------------------------------------------- */
 
 static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts,
                             size_t fact_count, const struct plan_trouble *troubles,
@@ -109,8 +107,7 @@ static void on_run(void *self, const char *key)
     exec_run(op->exec, key);
 }
 
-/* ---- start
- * -------------------------------------------------------------------------------------------- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static void ask_installation(struct operator* op);
 
@@ -161,8 +158,7 @@ static void ask_installation(struct operator* op)
     op->start_call = kube_send(op->client, &request, on_installation, op);
 }
 
-/* ---- stop
- * ---------------------------------------------------------------------------------------------- */
+/* ---- stop ----------------------------------------------------------------------------------- */
 
 static void on_timer(void *self)
 {
@@ -189,9 +185,7 @@ void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *
     loop_timer_set(op->retry, 0);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 struct operator* operator_new(struct loop *loop, struct kube_client *client,
                               const struct operator_options *options, struct ps_err *err)

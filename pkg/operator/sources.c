@@ -8,8 +8,7 @@
 #define ACCOUNT_COUNT_MS                                                                           \
     10000 /* the number of an account's streams is written at most that often */
 
-/* ---- keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 void operator__enqueue_stream(struct operator* op, const char *namespace, const char *name)
 {
@@ -72,8 +71,7 @@ static bool is_in_namespace(const struct model_object *stream, const char *names
     return namespace == NULL || ps_streq(stream->namespace, namespace);
 }
 
-/* ---- indexes
- * --------------------------------------------------------------------------------------- */
+/* ---- indexes -------------------------------------------------------------------------------- */
 
 static const char *index_owner(const struct model_object *object, struct ps_buf *key)
 {
@@ -96,8 +94,7 @@ static const char *index_stream_name(const struct model_object *stream, struct p
     return ps_buf_text(key);
 }
 
-/* ---- whom a change concerns
- * -------------------------------------------------------------------------- */
+/* ---- whom a change concerns ----------------------------------------------------------------- */
 
 static void child_changed(struct operator* op, const struct model_object *before,
                           const struct model_object *after, bool essential)
@@ -236,8 +233,7 @@ static void config_map_changed(struct operator* op, const struct model_object *b
     enqueue_streams(op, is_in_namespace, strcmp(namespace, op->namespace) == 0 ? NULL : namespace);
 }
 
-/* ---- reflectors
- * ---------------------------------------------------------------------------------------- */
+/* ---- reflectors ----------------------------------------------------------------------------- */
 
 enum selector {
     ALL,
@@ -283,10 +279,11 @@ static void enqueue_store(struct operator* op, const struct source *source)
     while (ps_map_next(&op->stores[source->kind].entries, &at, &key, &value)) {
         const struct model_object *object = ((struct operator__entry *)value)->object;
 
-        if (source->kind == MODEL_ACCOUNT)
+        if (source->kind == MODEL_ACCOUNT) {
             operator__enqueue_account(op, object->name, 0);
-        else if (source->selector == OURS && object->owner != NULL)
+        } else if (source->selector == OURS && object->owner != NULL) {
             enqueue_owner(op, object->owner);
+        }
     }
 }
 

@@ -55,8 +55,7 @@ const struct operator__entry *operator__store_get(const struct operator__store *
     return ps_map_get(&store->entries, entry_key(&key, namespace, name));
 }
 
-/* ---- index -------------------------------------------------------------------------------------
- */
+/* ---- index ---------------------------------------------------------------------------------- */
 
 const struct operator__list *operator__store_list(const struct operator__store *store,
                                                   const char *index_key)
@@ -103,8 +102,7 @@ static void index_remove(struct operator__store *store, const struct model_objec
     }
 }
 
-/* ---- versions
- * ------------------------------------------------------------------------------------ */
+/* ---- versions ------------------------------------------------------------------------------- */
 
 /* Is a newer than b? Versions that are no numbers cannot be compared: then what comes later is
  * newer. */
@@ -122,8 +120,7 @@ static bool known_older(const char *a, const char *b)
     return b != NULL && kube_rv_compare(a, b, &order) && order <= 0;
 }
 
-/* ---- changes
- * --------------------------------------------------------------------------------------- */
+/* ---- changes -------------------------------------------------------------------------------- */
 
 /* The text without what nobody reads: half of it is bookkeeping of the API server. */
 static char *whole_text(const struct json_t *object, uint64_t *essence)
@@ -240,8 +237,7 @@ void operator__store_keep(struct operator__store *store, const char *namespace, 
         entry->seen = store->list_number;
 }
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 void operator__store_list_begin(struct operator__store *store)
 {

@@ -24,7 +24,9 @@ static void decide(struct account_pass *pass)
         message = problem;
     } else if (account->namespace != NULL && ns == NULL) {
         reason = "NamespaceNotFound";
-        message = ps_arena_printf(arena, "spec.kubernetes.namespace: namespace %s does not exist; create it, Penstock never does",
+        message = ps_arena_printf(arena,
+                                  "spec.kubernetes.namespace: namespace %s does not exist; create "
+                                  "it, Penstock never does",
                                   account->namespace);
     } else if (ns != NULL && (ns->deleting || ps_streq(ns->phase, "Terminating"))) {
         reason = "NamespaceTerminating";
@@ -50,25 +52,30 @@ static struct json_t *status_json(struct account_pass *pass)
     js_set_int(status, "observedGeneration", s->account->generation);
     /* SCDF's own words, with its slash behind the address. */
     js_set_str(status, "description",
-               ps_arena_printf(arena, "master url = [%s/], namespace = [%s], api version = [v1]", s->server,
+               ps_arena_printf(arena, "master url = [%s/], namespace = [%s], api version = [v1]",
+                               s->server,
                                s->account->namespace ? s->account->namespace : "(of the stream)"));
     js_set_str(target, "version", s->version);
     js_set_str(target, "uid", s->target_namespace ? s->target_namespace->uid : NULL);
     js_set(status, "target", target);
     js_set_int(status, "streams", s->streams);
     js_set(status, "conditions",
-           model_conditions_json(&pass->conditions, js_get(s->account->status, "conditions"), s->account->generation,
-                                 s->now_ms));
+           model_conditions_json(&pass->conditions, js_get(s->account->status, "conditions"),
+                                 s->account->generation, s->now_ms));
     return status;
 }
 
 static void tell(struct account_pass *pass)
 {
     const struct model_condition *ready = &pass->conditions.items[0];
-    const struct json_t *old = model_condition_find(js_get(pass->s->account->status, "conditions"), "Ready");
+    const struct json_t *old =
+        model_condition_find(js_get(pass->s->account->status, "conditions"), "Ready");
 
-    if (!ps_streq(js_path_str(old, "reason"), ready->reason) || !ps_streq(js_path_str(old, "message"), ready->message))
-        plan__event(pass->plan, !ready->status || strcmp(ready->reason, "Ready") != 0, ready->reason, ready->message);
+    if (!ps_streq(js_path_str(old, "reason"), ready->reason) ||
+        !ps_streq(js_path_str(old, "message"), ready->message)) {
+        plan__event(pass->plan, !ready->status || strcmp(ready->reason, "Ready") != 0,
+                    ready->reason, ready->message);
+    }
 }
 
 struct plan *plan_account(const struct plan_account_snapshot *s)

@@ -5,44 +5,35 @@
 
 #include <string.h>
 
-#define WARNINGS_MAX ((size_t)2048)
 #define PORT_DEFAULT 8080
 
-/* What SCDF gives every stream app unless a stronger source has the key (its "common" stream resource). */
+/* What SCDF gives every stream app unless a stronger source has the key (its "common" stream
+ * resource). */
 static const struct model_property common[] = {
     {"management.metrics.tags.stream.name", "${spring.cloud.dataflow.stream.name:unknown}"},
     {"management.metrics.tags.application.name",
      "${vcap.application.application_name:${spring.cloud.dataflow.stream.app.label:unknown}}"},
-    {"management.metrics.tags.application.type", "${spring.cloud.dataflow.stream.app.type:unknown}"},
+    {"management.metrics.tags.application.type",
+     "${spring.cloud.dataflow.stream.app.type:unknown}"},
     {"management.metrics.tags.instance.index",
      "${vcap.application.instance_index:${spring.cloud.stream.instanceIndex:0}}"},
     {"management.metrics.tags.application.guid", "${spring.cloud.application.guid:unknown}"},
-    {"management.metrics.tags.application",
-     "${spring.cloud.dataflow.stream.name:unknown}-${spring.cloud.dataflow.stream.app.label:unknown}-"
-     "${spring.cloud.dataflow.stream.app.type:unknown}"},
+    {"management.metrics.tags.application", "${spring.cloud.dataflow.stream.name:unknown}-${spring."
+                                            "cloud.dataflow.stream.app.label:unknown}-"
+                                            "${spring.cloud.dataflow.stream.app.type:unknown}"},
     {"management.endpoints.web.exposure.include", "health,info,bindings"},
     {"wavefront.application.name", "${spring.cloud.dataflow.stream.name:unknown}"},
     {"wavefront.application.service",
-     "${spring.cloud.dataflow.stream.app.label:unknown}-${spring.cloud.dataflow.stream.app.type:unknown}-"
+     "${spring.cloud.dataflow.stream.app.label:unknown}-${spring.cloud.dataflow.stream.app.type:"
+     "unknown}-"
      "${vcap.application.instance_index:${spring.cloud.stream.instanceIndex:0}}"},
-};
-
-struct gather {
-    struct ps_arena *arena;
-    const struct model_stream *stream;
-    const struct model_account *account;
-    const struct model_registry *registry;
-    const struct dsl_stream *dsl;
-    struct plan__wanted *wanted;
-    struct plan__settings base; /* the account's */
-    struct ps_buf warnings;
-    bool more_warnings;
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 /* "deployer.predict.count": area, label (or "*") and the rest; false when it has not that form. */
-static bool split_key(struct ps_arena *arena, const char *key, const char *area, const char **label, const char **rest)
+bool plan__split_key(struct ps_arena *arena, const char *key, const char *area, const char **label,
+                     const char **rest)
 {
     struct ps_str text = ps_str(key), part;
 
@@ -58,19 +49,18 @@ static bool split_key(struct ps_arena *arena, const char *key, const char *area,
 
 static bool has_label(const struct dsl_stream *dsl, const char *label)
 {
-    for (size_t i = 0; i < dsl->app_count; i++)
+    for (size_t i = 0; i < dsl->app_count; i++) {
         if (strcmp(dsl->apps[i].label, label) == 0)
             return true;
+    }
     return strcmp(label, "*") == 0;
 }
 
-static void warn(struct gather *g, const char *fmt, ...) PS_PRINTF(2, 3);
-
-static void warn(struct gather *g, const char *fmt, ...)
+void plan__warn(struct plan__gather *g, const char *fmt, ...)
 {
     va_list ap;
 
-    if (g->warnings.n > WARNINGS_MAX) { /* enough to read */
+    if (g->warnings.n > PLAN__WARNINGS_MAX) { /* enough to read */
         g->more_warnings = true;
         return;
     }
@@ -81,9 +71,7 @@ static void warn(struct gather *g, const char *fmt, ...)
     va_end(ap);
 }
 
-static int refuse(struct gather *g, const char *reason, const char *fmt, ...) PS_PRINTF(3, 4);
-
-static int refuse(struct gather *g, const char *reason, const char *fmt, ...)
+int plan__refuse(struct plan__gather *g, const char *reason, const char *fmt, ...)
 {
     va_list ap;
 
@@ -100,28 +88,22 @@ static void label_list(const struct dsl_stream *dsl, struct ps_buf *out)
         ps_buf_printf(out, "%s%s", i ? ", " : "", dsl->apps[i].label);
 }
 
-static const struct model_app *overlay(const struct model_stream *stream, const char *label)
+static void check_version(struct plan__gather *g, const char *key, const char *label,
+                          const char *rest)
 {
-    for (size_t i = 0; i < stream->app_count; i++)
-        if (strcmp(stream->apps[i].name, label) == 0)
-            return &stream->apps[i];
-    return NULL;
-}
+    const struct model_app *over = plan__overlay(g->stream, label);
 
-static void check_version(struct gather *g, const char *key, const char *label, const char *rest)
-{
-    const struct model_app *over = overlay(g->stream, label);
-
-    if (strcmp(label, "*") == 0)
-        warn(g, "%s is ignored: a version is chosen for one app, not for all", key);
-    else if (*rest != '\0')
-        warn(g, "%s is ignored: nothing may follow the app's name", key);
-    else if (over != NULL && over->image != NULL)
-        warn(g, "%s is ignored: spec.apps names the image of %s", key, label);
+    if (strcmp(label, "*") == 0) {
+        plan__warn(g, "%s is ignored: a version is chosen for one app, not for all", key);
+    } else if (*rest != '\0') {
+        plan__warn(g, "%s is ignored: nothing may follow the app's name", key);
+    } else if (over != NULL && over->image != NULL) {
+        plan__warn(g, "%s is ignored: spec.apps names the image of %s", key, label);
+    }
 }
 
 /* Every key must have a meaning or be told of. */
-static int check_keys(struct gather *g)
+static int check_keys(struct plan__gather *g)
 {
     const struct model_properties *list = &g->stream->properties;
     PS_AUTO_BUF(labels, 1024);
@@ -131,190 +113,40 @@ static int check_keys(struct gather *g)
         const char *key = list->items[i].key, *label, *rest;
 
         if (ps_str_starts(ps_str(key), "spring.cloud.dataflow.skipper.")) {
-            warn(g, "%s is ignored: set spec.platform", key);
+            plan__warn(g, "%s is ignored: set spec.platform", key);
             continue;
         }
-        if (!split_key(g->arena, key, "app.", &label, &rest) && !split_key(g->arena, key, "deployer.", &label, &rest) &&
-            !split_key(g->arena, key, "version.", &label, &rest))
-            return refuse(g, "InvalidProperty",
-                          "spec.properties: Only deployment property keys starting with 'app.' or 'deployer.' or 'version.' "
-                          "allowed, got '%s'", key);
-        if (!has_label(g->dsl, label))
-            warn(g, "%s is ignored: the definition has no app '%s' (it has %s)", key, label, ps_buf_text(&labels));
-        else if (ps_str_starts(ps_str(key), "version."))
+        if (!plan__split_key(g->arena, key, "app.", &label, &rest) &&
+            !plan__split_key(g->arena, key, "deployer.", &label, &rest) &&
+            !plan__split_key(g->arena, key, "version.", &label, &rest)) {
+            return plan__refuse(
+                g, "InvalidProperty",
+                "spec.properties: Only deployment property keys starting with 'app.' or "
+                "'deployer.' or 'version.' "
+                "allowed, got '%s'",
+                key);
+        }
+        if (!has_label(g->dsl, label)) {
+            plan__warn(g, "%s is ignored: the definition has no app '%s' (it has %s)", key, label,
+                       ps_buf_text(&labels));
+        } else if (ps_str_starts(ps_str(key), "version.")) {
             check_version(g, key, label, rest);
-        else if (*rest == '\0')
-            warn(g, "%s is ignored: nothing follows the app's name", key);
+        } else if (*rest == '\0') {
+            plan__warn(g, "%s is ignored: nothing follows the app's name", key);
+        }
     }
-    for (size_t i = 0; i < g->stream->app_count; i++)
-        if (strcmp(g->stream->apps[i].name, "*") == 0 || !has_label(g->dsl, g->stream->apps[i].name))
-            return refuse(g, "InvalidSpec", "spec.apps[%zu].name: the definition has no app '%s' (it has %s)", i,
-                          g->stream->apps[i].name, ps_buf_text(&labels));
-    return 0;
-}
-
-/* ---- settings ---------------------------------------------------------------------------------- */
-
-static bool is_typed_probe(struct ps_arena *arena, const char *key)
-{
-    return ps_str_find(ps_str(model_relaxed(arena, key)), "httpprobe") >= 0;
-}
-
-/* The account's list over the built-in defaults. Typed probe keys beat the type-less ones: they go last. */
-static int account_settings(struct ps_arena *arena, const struct model_account *account,
-                            struct plan__settings *settings, struct ps_buf *warnings, struct ps_err *err)
-{
-    plan__settings_init(settings);
-    for (int typed = 0; typed < 2; typed++)
-        for (size_t i = 0; i < account->properties.count; i++) {
-            const struct model_property *p = &account->properties.items[i];
-            enum plan__known known;
-
-            if (is_typed_probe(arena, p->key) != (typed == 1))
-                continue;
-            if (plan__settings_apply(arena, settings, PLAN__FROM_ACCOUNT, false, p->key, p->value, &known, err) != 0)
-                return ps_fail_prefix(err, "spec.properties.%s", p->key);
-            if (known != PLAN__KNOWN && warnings != NULL)
-                ps_buf_printf(warnings, "%s%s: %s", warnings->n ? "; " : "", p->key,
-                              known == PLAN__NOT_YET ? "not supported yet, ignored" : "unknown, ignored");
+    for (size_t i = 0; i < g->stream->app_count; i++) {
+        if (strcmp(g->stream->apps[i].name, "*") == 0 ||
+            !has_label(g->dsl, g->stream->apps[i].name)) {
+            return plan__refuse(g, "InvalidSpec",
+                                "spec.apps[%zu].name: the definition has no app '%s' (it has %s)",
+                                i, g->stream->apps[i].name, ps_buf_text(&labels));
         }
+    }
     return 0;
 }
 
-const char *plan__account_problem(struct ps_arena *arena, const struct model_account *account, const char **warnings)
-{
-    struct plan__settings settings;
-    struct ps_err err;
-    PS_AUTO_BUF(text, WARNINGS_MAX);
-
-    *warnings = NULL;
-    if (account->problem.code != 0)
-        return account->problem.message;
-    if (account_settings(arena, account, &settings, &text, &err) != 0)
-        return ps_arena_dup(arena, err.message);
-    if (text.n > 0)
-        *warnings = ps_arena_str(arena, ps_buf_get(&text));
-    return NULL;
-}
-
-static struct model_properties copy_list(struct ps_arena *arena, const struct model_properties *list)
-{
-    struct model_properties copy = {0};
-
-    for (size_t i = 0; i < list->count; i++)
-        model_properties_put(arena, &copy, list->items[i].key, list->items[i].value);
-    return copy;
-}
-
-/* The deployer keys of one app: a label's key replaces the wildcard's, in any spelling. */
-static struct model_properties deployer_list(struct gather *g, const char *label)
-{
-    const struct model_properties *list = &g->stream->properties;
-    struct model_properties out = {0}, spellings = {0};
-
-    for (int own = 0; own < 2; own++)
-        for (size_t i = 0; i < list->count; i++) {
-            const char *target, *rest;
-
-            if (!split_key(g->arena, list->items[i].key, "deployer.", &target, &rest) || *rest == '\0' ||
-                strcmp(target, own ? label : "*") != 0)
-                continue;
-            const char *relaxed = model_relaxed(g->arena, rest);
-            const char *spelling = model_properties_get(&spellings, relaxed);
-
-            if (spelling == NULL)
-                model_properties_put(g->arena, &spellings, relaxed, rest);
-            model_properties_put(g->arena, &out, spelling ? spelling : rest, list->items[i].value);
-        }
-    return out;
-}
-
-/* The weaker ones first: memory, then limits.memory; a probe's keys for any type, then those for HTTP. */
-enum strength { GENERIC, PLATFORM, TYPED, STRENGTHS };
-
-static enum strength strength_of(struct ps_arena *arena, bool generic, const char *key)
-{
-    if (generic)
-        return GENERIC;
-    return is_typed_probe(arena, key) ? TYPED : PLATFORM;
-}
-
-static int apply_deployer(struct gather *g, const char *label, const struct model_property *p, enum strength strength,
-                          struct plan__settings *settings)
-{
-    const bool generic = !ps_str_starts(ps_str(p->key), "kubernetes.");
-    const char *key = generic ? p->key : p->key + strlen("kubernetes.");
-    enum plan__known known;
-    struct ps_err err;
-
-    if (ps_str_starts(ps_str(key), "cloudfoundry.") || ps_str_starts(ps_str(key), "local."))
-        return 0; /* meant for another kind of platform */
-    if (strength_of(g->arena, generic, key) != strength)
-        return 0;
-    if (plan__settings_apply(g->arena, settings, PLAN__FROM_STREAM, generic, key, p->value, &known, &err) != 0)
-        return refuse(g, "InvalidProperty", "spec.properties[deployer.%s.%s]: %s", label, p->key, err.message);
-    if (known == PLAN__NOT_YET)
-        warn(g, "deployer.%s.%s is ignored: not supported yet", label, p->key);
-    else if (known == PLAN__STRANGE)
-        warn(g, "deployer.%s.%s is ignored: unknown key", label, p->key);
-    return 0;
-}
-
-static int overlay_quantity(struct gather *g, const struct model_app *over, const struct model_properties *list,
-                            const char *what, const char *key, const char **out)
-{
-    const char *value = model_properties_get(list, key);
-    int64_t milli;
-
-    if (value == NULL)
-        return 0;
-    if (!codec_quantity(ps_str(value), &milli) || milli < 0)
-        return refuse(g, "InvalidSpec", "spec.apps[%s].resources.%s.%s: expected a quantity such as 500m or 2Gi, found \"%s\"",
-                      over->name, what, key, value);
-    *out = value;
-    return 0;
-}
-
-static void check_resources(struct gather *g, const struct model_app *over, const struct model_properties *list,
-                            const char *what)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].key, "cpu") != 0 && strcmp(list->items[i].key, "memory") != 0)
-            warn(g, "spec.apps[%s].resources.%s.%s is ignored: not supported yet", over->name, what, list->items[i].key);
-}
-
-static int overlay_settings(struct gather *g, const struct model_app *over, struct plan__settings *settings)
-{
-    if (over == NULL)
-        return 0;
-    if (over->replicas >= 0)
-        settings->count = over->replicas;
-    if (overlay_quantity(g, over, &over->limits, "limits", "cpu", &settings->limits_cpu) != 0 ||
-        overlay_quantity(g, over, &over->limits, "limits", "memory", &settings->limits_memory) != 0 ||
-        overlay_quantity(g, over, &over->requests, "requests", "cpu", &settings->requests_cpu) != 0 ||
-        overlay_quantity(g, over, &over->requests, "requests", "memory", &settings->requests_memory) != 0)
-        return PS_EINVAL;
-    check_resources(g, over, &over->limits, "limits");
-    check_resources(g, over, &over->requests, "requests");
-    for (size_t i = 0; i < over->env.count; i++)
-        model_properties_put(g->arena, &settings->env, over->env.items[i].key, over->env.items[i].value);
-    return 0;
-}
-
-static int settings_of(struct gather *g, const char *label, struct plan__settings *out)
-{
-    const struct model_properties list = deployer_list(g, label);
-
-    *out = g->base;
-    out->env = copy_list(g->arena, &g->base.env);
-    for (int strength = 0; strength < STRENGTHS; strength++)
-        for (size_t i = 0; i < list.count; i++)
-            if (apply_deployer(g, label, &list.items[i], (enum strength)strength, out) != 0)
-                return PS_EINVAL;
-    return overlay_settings(g, overlay(g->stream, label), out);
-}
-
-/* ---- what the app sees ---------------------------------------------------------------------------- */
+/* ---- what the app sees ---------------------------------------------------------------------- */
 
 static const char *expand_binding(struct ps_arena *arena, const char *key)
 {
@@ -325,42 +157,56 @@ static const char *expand_binding(struct ps_arena *arena, const char *key)
     return key;
 }
 
-static void add_app_keys(struct gather *g, const char *label, struct model_properties *over)
+static void add_app_keys(struct plan__gather *g, const char *label, struct model_properties *over)
 {
     const struct model_properties *list = &g->stream->properties;
 
     for (size_t i = 0; i < list->count; i++) {
         const char *target, *rest;
 
-        if (split_key(g->arena, list->items[i].key, "app.", &target, &rest) && *rest != '\0' && strcmp(target, label) == 0)
-            model_properties_put(g->arena, over, expand_binding(g->arena, rest), list->items[i].value);
+        if (plan__split_key(g->arena, list->items[i].key, "app.", &target, &rest) &&
+            *rest != '\0' && strcmp(target, label) == 0) {
+            model_properties_put(g->arena, over, expand_binding(g->arena, rest),
+                                 list->items[i].value);
+        }
     }
 }
 
 /* Partitioned streams need ordered instances, which this version does not make. */
-static int check_partitions(struct gather *g, const struct plan__app *app, const struct model_properties *over)
+static int check_partitions(struct plan__gather *g, const struct plan__app *app,
+                            const struct model_properties *over)
 {
-    static const char *const keys[] = {"spring.cloud.stream.bindings.output.producer.partitionKeyExpression",
-                                       "spring.cloud.stream.bindings.output.producer.partitionKeyExtractorClass"};
+    static const char *const keys[] = {
+        "spring.cloud.stream.bindings.output.producer.partitionKeyExpression",
+        "spring.cloud.stream.bindings.output.producer.partitionKeyExtractorClass"};
 
-    const char *partitioned = model_properties_get(over, "spring.cloud.stream.bindings.input.consumer.partitioned");
+    const char *partitioned =
+        model_properties_get(over, "spring.cloud.stream.bindings.input.consumer.partitioned");
 
-    if (app->index > 0 && !g->dsl->unbound && partitioned != NULL && ps_str_ieq(ps_str(partitioned), PS_STR("true")))
-        return refuse(g, "NotSupportedYet", "app %s: partitioned streams are not supported yet (consumer.partitioned)",
-                      app->label);
+    if (app->index > 0 && !g->dsl->unbound && partitioned != NULL &&
+        ps_str_ieq(ps_str(partitioned), PS_STR("true"))) {
+        return plan__refuse(
+            g, "NotSupportedYet",
+            "app %s: partitioned streams are not supported yet (consumer.partitioned)", app->label);
+    }
     if (app->index + 1 == g->dsl->app_count)
         return 0; /* nobody in this stream reads what it writes */
-    for (size_t i = 0; i < PS_ARRAY_LEN(keys) && !g->dsl->unbound; i++)
-        if (model_properties_get(over, keys[i]) != NULL)
-            return refuse(g, "NotSupportedYet",
-                          "app %s: partitioned streams are not supported yet (%s); remove the property to deploy "
-                          "without partitions", app->label, keys[i] + strlen("spring.cloud.stream.bindings.output."));
+    for (size_t i = 0; i < PS_ARRAY_LEN(keys) && !g->dsl->unbound; i++) {
+        if (model_properties_get(over, keys[i]) != NULL) {
+            return plan__refuse(
+                g, "NotSupportedYet",
+                "app %s: partitioned streams are not supported yet (%s); remove the "
+                "property to deploy "
+                "without partitions",
+                app->label, keys[i] + strlen("spring.cloud.stream.bindings.output."));
+        }
+    }
     return 0;
 }
 
-static int properties_of(struct gather *g, size_t i, struct plan__app *app)
+static int properties_of(struct plan__gather *g, size_t i, struct plan__app *app)
 {
-    struct model_properties over = copy_list(g->arena, &g->account->application_properties);
+    struct model_properties over = plan__copy_list(g->arena, &g->account->application_properties);
     size_t count;
     const struct dsl_option *options = dsl_stream_properties(g->arena, g->dsl, i, &count);
 
@@ -368,15 +214,18 @@ static int properties_of(struct gather *g, size_t i, struct plan__app *app)
     add_app_keys(g, app->label, &over);
     if (check_partitions(g, app, &over) != 0)
         return PS_EINVAL;
-    if (app->settings.count >= 0)
+    if (app->settings.count >= 0) {
         model_properties_put(g->arena, &over, "spring.cloud.stream.instanceCount",
                              ps_arena_printf(g->arena, "%lld", (long long)app->settings.count));
-    model_properties_put(g->arena, &over, "spring.cloud.dataflow.stream.name", g->stream->stream_name);
+    }
+    model_properties_put(g->arena, &over, "spring.cloud.dataflow.stream.name",
+                         g->stream->stream_name);
     model_properties_put(g->arena, &over, "spring.cloud.dataflow.stream.app.label", app->label);
     model_properties_put(g->arena, &over, "spring.cloud.dataflow.stream.app.type", app->type);
-    for (size_t k = 0; k < PS_ARRAY_LEN(common); k++)
+    for (size_t k = 0; k < PS_ARRAY_LEN(common); k++) {
         if (model_properties_get(&over, common[k].key) == NULL)
             model_properties_put(g->arena, &over, common[k].key, common[k].value);
+    }
     for (size_t k = 0; k < count; k++)
         model_properties_put(g->arena, &app->properties, options[k].name, options[k].value);
     for (size_t k = 0; k < over.count; k++)
@@ -385,18 +234,21 @@ static int properties_of(struct gather *g, size_t i, struct plan__app *app)
     return 0;
 }
 
-static int port_of(struct gather *g, struct plan__app *app)
+static int port_of(struct plan__gather *g, struct plan__app *app)
 {
     const char *port = model_properties_get(&app->properties, "server.port");
 
     app->port = PORT_DEFAULT;
-    if (port != NULL && (!ps_str_to_i64(ps_str(port), &app->port) || app->port < 1 || app->port > 65535))
-        return refuse(g, "InvalidProperty", "app %s: server.port: expected a port from 1 to 65535, found \"%s\"",
-                      app->label, port);
+    if (port != NULL &&
+        (!ps_str_to_i64(ps_str(port), &app->port) || app->port < 1 || app->port > 65535)) {
+        return plan__refuse(g, "InvalidProperty",
+                            "app %s: server.port: expected a port from 1 to 65535, found \"%s\"",
+                            app->label, port);
+    }
     return 0;
 }
 
-/* ---- images ------------------------------------------------------------------------------------------ */
+/* ---- images --------------------------------------------------------------------------------- */
 
 /* "host:5000/ns/repo:tag": the tag, or the digest behind '@', or "latest". */
 static const char *image_version(struct ps_arena *arena, const char *image)
@@ -408,26 +260,30 @@ static const char *image_version(struct ps_arena *arena, const char *image)
     return ps_arena_dup(arena, at ? at + 1 : colon ? colon + 1 : "latest");
 }
 
-static int unregistered(struct gather *g, const struct plan__app *app, const char *version)
+static int unregistered(struct plan__gather *g, const struct plan__app *app, const char *version)
 {
     PS_AUTO_BUF(list, 1024);
 
     if (version != NULL && model_registry_find(g->registry, app->type, app->name, NULL) != NULL) {
         model_registry_versions(g->registry, app->type, app->name, &list);
-        return refuse(g, "AppNotRegistered", "The %s:%s:%s app is not registered! Registered versions: %s", app->name,
-                      app->type, version, ps_buf_text(&list));
+        return plan__refuse(g, "AppNotRegistered",
+                            "The %s:%s:%s app is not registered! Registered versions: %s",
+                            app->name, app->type, version, ps_buf_text(&list));
     }
     model_registry_candidates(g->registry, app->name, &list);
-    return refuse(g, "AppNotRegistered",
-                  "Application name '%s' with type '%s' does not exist in the app registry.%s%s%s Add \"%s.%s=docker:…\" to a "
-                  "ConfigMap labelled " MODEL_LABEL_REGISTRY "=true in namespace %s, or set spec.apps[].image.",
-                  app->name, app->type, list.n ? " Candidates: " : "", ps_buf_text(&list), list.n ? "." : "", app->type,
-                  app->name, g->stream->namespace);
+    return plan__refuse(
+        g, "AppNotRegistered",
+        "Application name '%s' with type '%s' does not exist in the app registry.%s%s%s "
+        "Add \"%s.%s=docker:…\" to a "
+        "ConfigMap labelled " MODEL_LABEL_REGISTRY
+        "=true in namespace %s, or set spec.apps[].image.",
+        app->name, app->type, list.n ? " Candidates: " : "", ps_buf_text(&list), list.n ? "." : "",
+        app->type, app->name, g->stream->namespace);
 }
 
-static int image_of(struct gather *g, struct plan__app *app)
+static int image_of(struct plan__gather *g, struct plan__app *app)
 {
-    const struct model_app *over = overlay(g->stream, app->label);
+    const struct model_app *over = plan__overlay(g->stream, app->label);
     const char *version = model_properties_get(&g->stream->properties,
                                                ps_arena_printf(g->arena, "version.%s", app->label));
 
@@ -436,22 +292,25 @@ static int image_of(struct gather *g, struct plan__app *app)
         app->version = image_version(g->arena, over->image);
         return 0;
     }
-    const struct model_registry_entry *entry = model_registry_find(g->registry, app->type, app->name, version);
+    const struct model_registry_entry *entry =
+        model_registry_find(g->registry, app->type, app->name, version);
 
     if (entry == NULL)
         return unregistered(g, app, version);
-    if (entry->image == NULL)
-        return refuse(g, "ImageNotUsable",
-                      "app %s: the URI of %s.%s (%s, line %zu) is no container image; on Kubernetes it has to begin with docker:",
-                      app->label, app->type, app->name, entry->source, entry->line);
+    if (entry->image == NULL) {
+        return plan__refuse(g, "ImageNotUsable",
+                            "app %s: the URI of %s.%s (%s, line %zu) is no container image; on "
+                            "Kubernetes it has to begin with docker:",
+                            app->label, app->type, app->name, entry->source, entry->line);
+    }
     app->image = entry->image;
     app->version = entry->version;
     return 0;
 }
 
-/* ---- all together ------------------------------------------------------------------------------------- */
+/* ---- all together --------------------------------------------------------------------------- */
 
-static int app_of(struct gather *g, size_t i, struct plan__app *app)
+static int app_of(struct plan__gather *g, size_t i, struct plan__app *app)
 {
     const struct dsl_app *from = &g->dsl->apps[i];
 
@@ -459,52 +318,67 @@ static int app_of(struct gather *g, size_t i, struct plan__app *app)
     app->label = from->label;
     app->name = from->name;
     app->type = dsl_app_type_name(dsl_stream_app_type(g->dsl, i));
-    if (image_of(g, app) != 0 || settings_of(g, app->label, &app->settings) != 0 || properties_of(g, i, app) != 0)
+    if (image_of(g, app) != 0 || plan__settings_of(g, app->label, &app->settings) != 0 ||
+        properties_of(g, i, app) != 0)
         return PS_EINVAL;
     return port_of(g, app);
 }
 
 static const char *masked_definition(struct ps_arena *arena, struct dsl_stream *dsl)
 {
-    for (size_t i = 0; i < dsl->app_count; i++)
-        for (size_t k = 0; k < dsl->apps[i].option_count; k++)
+    for (size_t i = 0; i < dsl->app_count; i++) {
+        for (size_t k = 0; k < dsl->apps[i].option_count; k++) {
             if (model_is_secret_key(dsl->apps[i].options[k].name))
                 dsl->apps[i].options[k].value = "******";
+        }
+    }
     return dsl_stream_print(arena, dsl);
 }
 
-static int gather(struct gather *g)
+static int gather(struct plan__gather *g)
 {
     struct dsl_error bad;
-    struct dsl_stream *dsl = dsl_stream_parse(g->arena, ps_str(g->stream->stream_name), ps_str(g->stream->definition), &bad);
+    struct dsl_stream *dsl = dsl_stream_parse(g->arena, ps_str(g->stream->stream_name),
+                                              ps_str(g->stream->definition), &bad);
     struct ps_err err;
 
     if (dsl == NULL)
-        return refuse(g, "DSLSyntaxError", "spec.definition: %s", bad.text);
+        return plan__refuse(g, "DSLSyntaxError", "spec.definition: %s", bad.text);
     g->dsl = dsl;
-    if (account_settings(g->arena, g->account, &g->base, NULL, &err) != 0)
-        return refuse(g, "PlatformInvalid", "PlatformAccount %s: %s", g->account->name, err.message);
+    if (plan__account_settings(g->arena, g->account, &g->base, NULL, &err) != 0) {
+        return plan__refuse(g, "PlatformInvalid", "PlatformAccount %s: %s", g->account->name,
+                            err.message);
+    }
     if (check_keys(g) != 0)
         return PS_EINVAL;
     g->wanted->apps = ps_arena_array(g->arena, dsl->app_count, sizeof(*g->wanted->apps));
-    for (size_t i = 0; i < dsl->app_count; i++)
+    for (size_t i = 0; i < dsl->app_count; i++) {
         if (app_of(g, i, &g->wanted->apps[i]) != 0)
             return PS_EINVAL;
+    }
     g->wanted->count = dsl->app_count;
     g->wanted->definition = masked_definition(g->arena, dsl);
     return 0;
 }
 
-void plan__apps(struct ps_arena *arena, const struct model_stream *stream, const struct model_account *account,
-                const struct model_registry *registry, struct plan__wanted *wanted)
+void plan__apps(struct ps_arena *arena, const struct model_stream *stream,
+                const struct model_account *account, const struct model_registry *registry,
+                struct plan__wanted *wanted)
 {
-    struct gather g = {.arena = arena, .stream = stream, .account = account, .registry = registry, .wanted = wanted};
+    struct plan__gather g = {.arena = arena,
+                             .stream = stream,
+                             .account = account,
+                             .registry = registry,
+                             .wanted = wanted};
 
     *wanted = (struct plan__wanted){0};
-    ps_buf_init(&g.warnings, WARNINGS_MAX * 2); /* a warning is shorter than the half: keys are */
+    ps_buf_init(&g.warnings,
+                PLAN__WARNINGS_MAX * 2); /* a warning is shorter than the half: keys are */
     if (gather(&g) != 0)
         wanted->count = 0;
-    if (g.warnings.n > 0)
-        wanted->warnings = ps_arena_printf(arena, "%s%s", ps_buf_text(&g.warnings), g.more_warnings ? "; and more" : "");
+    if (g.warnings.n > 0) {
+        wanted->warnings = ps_arena_printf(arena, "%s%s", ps_buf_text(&g.warnings),
+                                           g.more_warnings ? "; and more" : "");
+    }
     ps_buf_fini(&g.warnings);
 }

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define CONFLICT_RECHECK_MS (30 * 1000) /* foreign objects are not watched */
-#define STAGE_CHILDREN 1                /* with the first revision; later revisions come alone */
-#define STAGE_REMOVE 2
+#define CONFLICT_RECHECK_MS 30000 /* foreign objects are not watched */
+#define STAGE_CHILDREN      1     /* with the first revision; later revisions come alone */
+#define STAGE_REMOVE        2
 
-/* ---- revisions' bodies, on demand ------------------------------------------------------------------ */
+/* ---- revisions' bodies, on demand ----------------------------------------------------------- */
 
 /* Fills in the bodies of the objects in force; false while they have to be fetched. */
 static bool need_bodies(struct plan__pass *pass)
@@ -16,10 +16,12 @@ static bool need_bodies(struct plan__pass *pass)
     struct plan__objects loaded;
     struct ps_err err;
 
-    if (pass->objects.count == 0 || pass->objects.items[0].body != NULL)
+    ps_assert(pass->current != NULL || pass->objects.count == 0 ||
+              pass->objects.items[0].body != NULL);
+    if (pass->current == NULL || pass->objects.count == 0 || pass->objects.items[0].body != NULL)
         return true;
-    const struct plan_fact *fact =
-        plan__ask(pass->plan, pass->s, MODEL_REVISION, pass->current->namespace, pass->current->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION,
+                                             pass->current->namespace, pass->current->name);
 
     if (fact == NULL || fact->seen != PLAN_PRESENT ||
         plan__revision_read(pass->arena, fact->object, &loaded, NULL, &err) != 0)
@@ -29,8 +31,10 @@ static bool need_bodies(struct plan__pass *pass)
     return true;
 }
 
-/* The newest revision in which the object stands as revision `number` left it; NULL when there is none. */
-static const struct model_object *revision_with(struct plan__pass *pass, const struct plan__object *o, int64_t number)
+/* The newest revision in which the object stands as revision `number` left it; NULL when there is
+ * none. */
+static const struct model_object *revision_with(struct plan__pass *pass,
+                                                const struct plan__object *o, int64_t number)
 {
     for (size_t i = 0; i < pass->own_count; i++) {
         struct plan__objects manifest;
@@ -40,7 +44,8 @@ static const struct model_object *revision_with(struct plan__pass *pass, const s
             plan__manifest_read(pass->arena, pass->own[i]->manifest, &manifest, &err) != 0) {
             continue;
         }
-        const struct plan__object *there = plan__objects_find(&manifest, o->kind, o->namespace, o->name);
+        const struct plan__object *there =
+            plan__objects_find(&manifest, o->kind, o->namespace, o->name);
 
         if (there != NULL && there->changed_in == number) {
             return pass->own[i];
@@ -49,9 +54,10 @@ static const struct model_object *revision_with(struct plan__pass *pass, const s
     return NULL;
 }
 
-/* The body of an object as revision `number` left it; NULL when nobody knows it any more. *wait is set while the
- * revision has to be fetched. New reference. */
-static struct json_t *body_in(struct plan__pass *pass, const struct plan__object *o, int64_t number, bool *wait)
+/* The body of an object as revision `number` left it; NULL when nobody knows it any more. *wait is
+ * set while the revision has to be fetched. New reference. */
+static struct json_t *body_in(struct plan__pass *pass, const struct plan__object *o, int64_t number,
+                              bool *wait)
 {
     const struct model_object *revision = revision_with(pass, o, number);
     struct plan__objects old;
@@ -60,7 +66,8 @@ static struct json_t *body_in(struct plan__pass *pass, const struct plan__object
     if (revision == NULL) {
         return NULL;
     }
-    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION, revision->namespace, revision->name);
+    const struct plan_fact *fact =
+        plan__ask(pass->plan, pass->s, MODEL_REVISION, revision->namespace, revision->name);
 
     *wait = fact == NULL;
     if (fact == NULL || fact->seen != PLAN_PRESENT ||
@@ -74,11 +81,23 @@ static struct json_t *body_in(struct plan__pass *pass, const struct plan__object
     return body;
 }
 
-/* ---- create ------------------------------------------------------------------------------------------ */
+static void child_op(struct plan__pass *pass, const struct plan__object *o, enum plan_verb verb,
+                     struct json_t *body)
+{
+    plan__op(pass->plan, (struct plan_op){.stage = STAGE_CHILDREN,
+                                          .verb = verb,
+                                          .kind = o->kind,
+                                          .namespace = o->namespace,
+                                          .name = o->name,
+                                          .body = body});
+}
+
+/* ---- create --------------------------------------------------------------------------------- */
 
 static struct plan__place place_of(const struct plan__pass *pass, const struct plan__object *o)
 {
-    return (struct plan__place){.namespace = o->namespace, .installation = pass->s->installation, .stream = &pass->stream};
+    return (struct plan__place){
+        .namespace = o->namespace, .installation = pass->s->installation, .stream = &pass->stream};
 }
 
 static const char *component(enum model_kind kind)
@@ -93,7 +112,8 @@ static void note_suspended(struct json_t *body, int64_t replicas, bool suspended
 
     if (suspended)
         ps_buf_printf(&text, "%lld", (long long)replicas);
-    js_set(annotations, MODEL_ANNOTATION_SUSPENDED, suspended ? js_string(ps_buf_text(&text)) : js_null());
+    js_set(annotations, MODEL_ANNOTATION_SUSPENDED,
+           suspended ? js_string(ps_buf_text(&text)) : js_null());
 }
 
 static void create_child(struct plan__pass *pass, const struct plan__object *o)
@@ -106,22 +126,26 @@ static void create_child(struct plan__pass *pass, const struct plan__object *o)
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
         js_set_int(js_child(body, "spec"), "replicas", 0);
     }
-    plan__op(pass->plan, STAGE_CHILDREN, PLAN_CREATE, o->kind, o->namespace, o->name, NULL, body);
+    child_op(pass, o, PLAN_CREATE, body);
     pass->busy = true;
 }
 
 static const char *holder_text(struct plan__pass *pass, const struct json_t *holder)
 {
-    const char *owner = js_str(js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER));
-    const char *manager = js_str(js_get(js_path(holder, "metadata.labels"), "app.kubernetes.io/managed-by"));
+    const char *owner =
+        js_str(js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER));
+    const char *manager =
+        js_str(js_get(js_path(holder, "metadata.labels"), "app.kubernetes.io/managed-by"));
 
     if (owner != NULL)
         return ps_arena_printf(pass->arena, "%s", owner);
-    return manager ? ps_arena_printf(pass->arena, "%s", manager) : "someone else (it carries no owner of ours)";
+    return manager ? ps_arena_printf(pass->arena, "%s", manager)
+                   : "someone else (it carries no owner of ours)";
 }
 
 /* The name is taken, as a live read has shown. */
-static void found_holder(struct plan__pass *pass, const struct plan__object *o, const struct json_t *holder)
+static void found_holder(struct plan__pass *pass, const struct plan__object *o,
+                         const struct json_t *holder)
 {
     const char *uid = js_str(js_get(js_path(holder, "metadata.labels"), MODEL_LABEL_OWNER_UID));
 
@@ -129,10 +153,12 @@ static void found_holder(struct plan__pass *pass, const struct plan__object *o, 
         plan__wake(pass->plan, 1000);
         return;
     }
-    pass->conflict = ps_arena_printf(pass->arena,
-                                     "%s %s/%s belongs to %s; Penstock does not touch it. Remove or rename it, or choose another "
-                                     "spec.streamName", model_kind_name(o->kind), o->namespace, o->name,
-                                     holder_text(pass, holder));
+    pass->conflict =
+        ps_arena_printf(pass->arena,
+                        "%s %s/%s belongs to %s; Penstock does not touch it. Remove or rename it, "
+                        "or choose another "
+                        "spec.streamName",
+                        model_kind_name(o->kind), o->namespace, o->name, holder_text(pass, holder));
     plan__wake(pass->plan, CONFLICT_RECHECK_MS);
 }
 
@@ -140,13 +166,14 @@ static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct plan_fact *fact = plan__fact(pass->s, o->kind, o->namespace, o->name);
 
-    if (fact != NULL && fact->seen == PLAN_PRESENT)
+    if (fact != NULL && fact->seen == PLAN_PRESENT) {
         found_holder(pass, o, fact->object);
-    else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL))
+    } else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL)) {
         create_child(pass, o);
+    }
 }
 
-/* ---- update ------------------------------------------------------------------------------------------ */
+/* ---- update --------------------------------------------------------------------------------- */
 
 static struct json_t *patch_head(const struct model_object *child)
 {
@@ -156,7 +183,8 @@ static struct json_t *patch_head(const struct model_object *child)
     return body;
 }
 
-/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec. */
+/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec.
+ */
 static void lay_over(struct json_t *onto, const struct json_t *from)
 {
     void *at = NULL;
@@ -184,7 +212,8 @@ static int64_t number_of(const char *text, int64_t otherwise)
     return text != NULL && ps_str_to_i64(ps_str(text), &value) ? value : otherwise;
 }
 
-/* How many instances run while not suspended: the count that is asked for, else as many as there were. */
+/* How many instances run while not suspended: the count that is asked for, else as many as there
+ * were. */
 static int64_t wanted_replicas(const struct plan__object *o, const struct model_object *child)
 {
     const char *noted = child->replicas_before_suspend;
@@ -192,10 +221,10 @@ static int64_t wanted_replicas(const struct plan__object *o, const struct model_
     return js_path_int(o->body, "spec.replicas", noted ? number_of(noted, 1) : child->replicas);
 }
 
-/* While suspended a patch must not start instances: a new count is noted for later. A count that is no longer given
- * leaves the instances to others; only from 0 somebody has to start one. */
-static void patch_replicas(const struct plan__pass *pass, const struct plan__object *o, const struct model_object *child,
-                           struct json_t *patch)
+/* While suspended a patch must not start instances: a new count is noted for later. A count that is
+ * no longer given leaves the instances to others; only from 0 somebody has to start one. */
+static void patch_replicas(const struct plan__pass *pass, const struct plan__object *o,
+                           const struct model_object *child, struct json_t *patch)
 {
     const bool noted = child->replicas_before_suspend != NULL;
     const bool dropped = js_type(js_path(patch, "spec.replicas")) == JS_NULL;
@@ -221,13 +250,15 @@ static void replace_list(struct json_t *list)
     struct json_t *mark = js_object();
 
     js_set_str(mark, "$patch", "replace");
-    if (js_type(list) == JS_ARRAY)
+    if (js_type(list) == JS_ARRAY) {
         js_push(list, mark);
-    else
+    } else {
         js_unref(mark);
+    }
 }
 
-static void changed_child(struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+static void changed_child(struct plan__pass *pass, const struct plan__object *o,
+                          const struct model_object *child)
 {
     bool wait = false;
     struct json_t *before PS_AUTO_JS = body_in(pass, o, child->revision, &wait);
@@ -236,8 +267,8 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
 
     if (wait)
         return;
-    /* When nobody knows what it was, everything that we manage is written again, and lists as a whole: a strategic
-     * patch would leave in them what an unknown revision had. */
+    /* When nobody knows what it was, everything that we manage is written again, and lists as a
+     * whole: a strategic patch would leave in them what an unknown revision had. */
     struct json_t *diff PS_AUTO_JS = codec_strategic_diff(before ? before : empty, o->body);
     struct json_t *patch = patch_head(child);
 
@@ -251,25 +282,29 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
     js_remove(js_child(patch, "metadata"), "name");
     js_remove(js_child(patch, "metadata"), "namespace");
     ps_buf_printf(&number, "%lld", (long long)o->changed_in);
-    js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION, ps_buf_text(&number));
+    js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION,
+               ps_buf_text(&number));
     patch_replicas(pass, o, child, patch);
-    plan__op(pass->plan, STAGE_CHILDREN, PLAN_PATCH_STRATEGIC, o->kind, o->namespace, o->name, NULL, patch);
+    child_op(pass, o, PLAN_PATCH_STRATEGIC, patch);
     pass->busy = true;
 }
 
-static bool suspend_differs(const struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+static bool suspend_differs(const struct plan__pass *pass, const struct plan__object *o,
+                            const struct model_object *child)
 {
     const bool noted = child->replicas_before_suspend != NULL;
 
-    return o->kind == MODEL_DEPLOYMENT && (pass->stream.suspend ? !noted || child->replicas != 0 : noted);
+    return o->kind == MODEL_DEPLOYMENT &&
+           (pass->stream.suspend ? !noted || child->replicas != 0 : noted);
 }
 
-static void suspend_child(struct plan__pass *pass, const struct plan__object *o, const struct model_object *child)
+static void suspend_child(struct plan__pass *pass, const struct plan__object *o,
+                          const struct model_object *child)
 {
     struct json_t *patch = patch_head(child);
 
     patch_replicas(pass, o, child, patch);
-    plan__op(pass->plan, STAGE_CHILDREN, PLAN_PATCH_STRATEGIC, o->kind, o->namespace, o->name, NULL, patch);
+    child_op(pass, o, PLAN_PATCH_STRATEGIC, patch);
     pass->busy = true;
     pass->plan->summary = pass->stream.suspend ? "suspend" : "resume";
 }
@@ -281,22 +316,24 @@ static bool differs(const struct plan__pass *pass, const struct plan__object *o)
 
     if (child == NULL)
         return true;
-    return !child->deleting && (child->revision != o->changed_in || suspend_differs(pass, o, child));
+    return !child->deleting &&
+           (child->revision != o->changed_in || suspend_differs(pass, o, child));
 }
 
 static void one_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
 
-    if (child == NULL)
+    if (child == NULL) {
         missing_child(pass, o);
-    else if (child->revision != o->changed_in)
+    } else if (child->revision != o->changed_in) {
         changed_child(pass, o, child);
-    else
+    } else {
         suspend_child(pass, o, child);
+    }
 }
 
-/* ---- remove ------------------------------------------------------------------------------------------- */
+/* ---- remove --------------------------------------------------------------------------------- */
 
 /* An app that has moved keeps its old workload until the new one is ready. */
 static bool is_replaced(const struct plan__pass *pass, const struct model_object *old)
@@ -319,13 +356,15 @@ static void remove_rest(struct plan__pass *pass)
         const struct model_object *o = pass->own[i];
 
         if (o->kind == MODEL_REVISION || o->deleting ||
-            plan__objects_find(&pass->objects, o->kind, o->namespace, o->name) != NULL || !is_replaced(pass, o))
+            plan__objects_find(&pass->objects, o->kind, o->namespace, o->name) != NULL ||
+            !is_replaced(pass, o))
             continue;
-        plan__op(pass->plan, STAGE_REMOVE, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+        plan__delete(pass->plan, STAGE_REMOVE, o);
     }
 }
 
-/* `own` has the newest revisions first. Once every child is at the current one, the older ones are history. */
+/* `own` has the newest revisions first. Once every child is at the current one, the older ones are
+ * history. */
 static void prune_history(struct plan__pass *pass)
 {
     int64_t kept = 0;
@@ -337,7 +376,7 @@ static void prune_history(struct plan__pass *pass)
             continue;
         if (kept++ < pass->stream.history_limit)
             continue;
-        plan__op(pass->plan, STAGE_REMOVE, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+        plan__delete(pass->plan, STAGE_REMOVE, o);
     }
 }
 
@@ -352,28 +391,30 @@ void plan__stream_children(struct plan__pass *pass)
         work |= differs(pass, &pass->objects.items[i]);
     if (work && !need_bodies(pass))
         return;
-    for (size_t i = 0; i < pass->objects.count; i++)
+    for (size_t i = 0; i < pass->objects.count; i++) {
         if (differs(pass, &pass->objects.items[i]))
             one_child(pass, &pass->objects.items[i]);
+    }
     if (pass->busy && ps_streq(pass->plan->summary, "nothing to do"))
         pass->plan->summary = first ? "deploy" : "bring children to their revision";
     remove_rest(pass);
     prune_history(pass);
 }
 
-/* ---- the end of a stream -------------------------------------------------------------------------------- */
+/* ---- the end of a stream -------------------------------------------------------------------- */
 
 static void remove_finalizer(struct plan__pass *pass)
 {
     const struct json_t *old = js_path(pass->stream.object, "metadata.finalizers");
     struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *list = js_array();
 
-    for (size_t i = 0; i < js_len(old); i++)
+    for (size_t i = 0; i < js_len(old); i++) {
         if (!ps_streq(js_str(js_at(old, i)), MODEL_FINALIZER))
             js_push(list, js_copy(js_at(old, i)));
+    }
     js_set_str(metadata, "resourceVersion", pass->stream.rv);
     js_set(metadata, "finalizers", list);
-    plan__op(pass->plan, 0, PLAN_PATCH, MODEL_STREAM, pass->stream.namespace, pass->stream.name, NULL, body);
+    plan__patch_stream(pass, body);
     pass->plan->summary = "nothing of it is left: release the finalizer";
 }
 
@@ -391,10 +432,11 @@ void plan__stream_cleanup(struct plan__pass *pass)
             continue; /* collected with the CR */
         left++;
         if (!o->deleting)
-            plan__op(pass->plan, 0, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+            plan__delete(pass->plan, 0, o);
     }
-    if (left == 0)
+    if (left == 0) {
         remove_finalizer(pass);
-    else
+    } else {
         pass->plan->summary = "remove its objects";
+    }
 }

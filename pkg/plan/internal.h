@@ -2,6 +2,7 @@
 /*
  * Inside plan. A stream's pass runs through these files:
  *   deploy.c      SCDF's deployment properties: one table of keys, their settings and grammar
+ *   settings.c    account, deployer keys and overlay of an app -> its settings
  *   apps.c        definition + properties + registry + account -> one plan__app for each app
  *   kubernetes.c  plan__app -> Deployment and Service
  *   revision.c    rendered objects <-> ControllerRevision
@@ -16,16 +17,23 @@
 
 /* An app has a Service and a Deployment. Revisions with more are damaged. */
 #define PLAN__OBJECTS_MAX (DSL_APPS_MAX * 2)
-/* Creates and patches: the objects, a revision, the finalizer. The rest of a plan is for deletes; what finds no
- * room is deleted by a later plan. */
+/* Creates and patches: the objects, a revision, the finalizer. The rest of a plan is for deletes;
+ * what finds no room is deleted by a later plan. */
 #define PLAN__DELETES_MAX (PLAN_OPS_MAX - PLAN__OBJECTS_MAX - 2)
 
-/* ---- settings of one app on Kubernetes (deploy.c) ----------------------------------------------- */
+/* ---- settings of one app on Kubernetes (deploy.c) ------------------------------------------- */
 
-enum plan__probe_kind { PLAN__LIVENESS, PLAN__READINESS, PLAN__STARTUP, PLAN__PROBES };
+enum plan__probe_kind {
+    PLAN__LIVENESS,
+    PLAN__READINESS,
+    PLAN__STARTUP,
+    PLAN__PROBES
+};
 
 struct plan__probe {
-    int64_t delay, period, timeout, failure, success, port; /* s, s, s, times, times; port -1 = the app's */
+    int64_t delay, period, timeout; /* s */
+    int64_t failure, success;       /* times */
+    int64_t port;                   /* -1 = the app's */
     const char *path, *scheme;
 };
 
@@ -33,26 +41,43 @@ struct plan__settings {
     int64_t count; /* -1 = not given */
     const char *pull_policy;
     const char *limits_cpu, *limits_memory, *requests_cpu, *requests_memory; /* NULL = none */
-    bool account_limits_cpu, account_limits_memory; /* SCDF: these beat the generic cpu and memory */
+    bool account_limits_cpu,
+        account_limits_memory; /* SCDF: these beat the generic cpu and memory */
     struct plan__probe probes[PLAN__PROBES];
     struct model_properties env;
 };
 
 void plan__settings_init(struct plan__settings *settings);
 
-enum plan__level { PLAN__FROM_ACCOUNT, PLAN__FROM_STREAM };
-enum plan__known { PLAN__KNOWN, PLAN__NOT_YET, PLAN__STRANGE };
+enum plan__level {
+    PLAN__FROM_ACCOUNT,
+    PLAN__FROM_STREAM
+};
 
-/* Lays one property over the settings. `key` is without its prefix ("kubernetes." for streams): the generic ones are
- * count, memory, cpu, disk with generic = true. *known says whether the key means anything to us. PS_EINVAL with
- * what was expected (no key in the message: the caller knows its place). */
-int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings, enum plan__level level, bool generic,
-                         const char *key, const char *value, enum plan__known *known, struct ps_err *err) PS_MUST_CHECK;
+/* One property on its way into the settings. */
+struct plan__setting {
+    enum plan__level level;
+    bool generic;    /* count, memory, cpu …: not below kubernetes. */
+    const char *key; /* without its prefixes */
+    const char *value;
+};
+
+enum plan__known {
+    PLAN__KNOWN,
+    PLAN__NOT_YET,
+    PLAN__STRANGE
+};
+
+/* Lays one property over the settings. *known says whether the key means anything to us. PS_EINVAL
+ * with what was expected (no key in the message: the caller knows its place). */
+int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings,
+                         const struct plan__setting *setting, enum plan__known *known,
+                         struct ps_err *err) PS_MUST_CHECK;
 /* SCDF's "A=1,B='x,y'" into a list; names are trimmed. PS_EINVAL at a piece without '='. */
-int plan__env_parse(struct ps_arena *arena, const char *text, bool quotes, struct model_properties *out,
-                    struct ps_err *err) PS_MUST_CHECK;
+int plan__env_parse(struct ps_arena *arena, const char *text, bool quotes,
+                    struct model_properties *out, struct ps_err *err) PS_MUST_CHECK;
 
-/* ---- apps ----------------------------------------------------------------------------------------- */
+/* ---- apps ----------------------------------------------------------------------------------- */
 
 struct plan__app {
     const char *label, *name, *type, *version, *image;
@@ -71,13 +96,47 @@ struct plan__wanted {
     const char *warnings; /* ignored keys and the like; NULL = none */
 };
 
-/* Never fails: what is wrong stands in wanted->reason. */
-void plan__apps(struct ps_arena *arena, const struct model_stream *stream, const struct model_account *account,
-                const struct model_registry *registry, struct plan__wanted *wanted);
-/* The account's own settings, for its status: NULL = fine, else what is wrong. */
-const char *plan__account_problem(struct ps_arena *arena, const struct model_account *account, const char **warnings);
+#define PLAN__WARNINGS_MAX ((size_t)2048) /* bytes: enough to read */
 
-/* ---- objects -------------------------------------------------------------------------------------- */
+/* What the apps are gathered from. */
+struct plan__gather {
+    struct ps_arena *arena;
+    const struct model_stream *stream;
+    const struct model_account *account;
+    const struct model_registry *registry;
+    const struct dsl_stream *dsl;
+    struct plan__wanted *wanted;
+    struct plan__settings base; /* the account's */
+    struct ps_buf warnings;
+    bool more_warnings;
+    struct model_properties told; /* deployer keys that were warned of */
+};
+
+/* "deployer.predict.count": area, label (or "*") and the rest; false when it has not that form. */
+bool plan__split_key(struct ps_arena *arena, const char *key, const char *area, const char **label,
+                     const char **rest);
+void plan__warn(struct plan__gather *g, const char *fmt, ...) PS_PRINTF(2, 3);
+/* Returns PS_EINVAL. */
+int plan__refuse(struct plan__gather *g, const char *reason, const char *fmt, ...) PS_PRINTF(3, 4);
+/* The entry of spec.apps, or NULL. */
+const struct model_app *plan__overlay(const struct model_stream *stream, const char *label);
+struct model_properties plan__copy_list(struct ps_arena *arena,
+                                        const struct model_properties *list);
+/* The account's settings over the built-in ones; warnings may be NULL. */
+int plan__account_settings(struct ps_arena *arena, const struct model_account *account,
+                           struct plan__settings *settings, struct ps_buf *warnings,
+                           struct ps_err *err) PS_MUST_CHECK;
+int plan__settings_of(struct plan__gather *g, const char *label,
+                      struct plan__settings *out) PS_MUST_CHECK;
+/* Never fails: what is wrong stands in wanted->reason. */
+void plan__apps(struct ps_arena *arena, const struct model_stream *stream,
+                const struct model_account *account, const struct model_registry *registry,
+                struct plan__wanted *wanted);
+/* The account's own settings, for its status: NULL = fine, else what is wrong. */
+const char *plan__account_problem(struct ps_arena *arena, const struct model_account *account,
+                                  const char **warnings);
+
+/* ---- objects -------------------------------------------------------------------------------- */
 
 /* One rendered object of a stream. */
 struct plan__object {
@@ -102,49 +161,57 @@ struct plan__place {
     const char *namespace;
     const char *installation;
     const struct model_stream *stream;
-    const struct plan__objects *current; /* names are kept from there; may be NULL */
+    const struct plan__objects *current;        /* names are kept from there; may be NULL */
     const struct model_object *const *children; /* and from there: own ones only */
     size_t child_count;
     int64_t number; /* of the next revision: names of what is new */
 };
 
 /* PS_EINVAL with reason in *reason (NameTooLong, NameInvalid). */
-int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted, const struct plan__place *place,
-                 struct plan__objects *out, const char **reason, struct ps_err *err) PS_MUST_CHECK;
+int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
+                 const struct plan__place *place, struct plan__objects *out, const char **reason,
+                 struct ps_err *err) PS_MUST_CHECK;
 /* The labels of ours for a child of the stream, put over what is there. */
-void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app, int64_t revision,
-                      const char *component);
+void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
+                      int64_t revision, const char *component);
 
-/* ---- revisions ------------------------------------------------------------------------------------- */
+/* ---- revisions ------------------------------------------------------------------------------ */
 
 /* The part of the spec that makes a revision. New reference. */
 struct json_t *plan__spec_input(const struct model_stream *stream);
 void plan__spec_hash(const struct json_t *input, char hash[CODEC_SHA256_HEX]);
-const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream, int64_t number);
-/* The ControllerRevision to create; NULL when it is larger than the API server takes. New reference. */
-struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream, const char *installation,
-                                   int64_t number, const struct json_t *input, const struct plan__objects *objects);
-/* Reads a ControllerRevision's data back: objects with bodies, and the spec input (new reference, may be NULL as out). */
-int plan__revision_read(struct ps_arena *arena, const struct json_t *revision, struct plan__objects *out,
-                        struct json_t **input, struct ps_err *err) PS_MUST_CHECK;
+const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream,
+                                int64_t number);
+/* The ControllerRevision to create; NULL when it is larger than the API server takes. New
+ * reference. */
+struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream,
+                                   const char *installation, int64_t number,
+                                   const struct json_t *input, const struct plan__objects *objects);
+/* Reads a ControllerRevision's data back: objects with bodies, and the spec input (new reference,
+ * may be NULL as out). */
+int plan__revision_read(struct ps_arena *arena, const struct json_t *revision,
+                        struct plan__objects *out, struct json_t **input,
+                        struct ps_err *err) PS_MUST_CHECK;
 /* The manifest annotation: names without bodies. */
-int plan__manifest_read(struct ps_arena *arena, const char *manifest, struct plan__objects *out, struct ps_err *err) PS_MUST_CHECK;
+int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__objects *out,
+                        struct ps_err *err) PS_MUST_CHECK;
 
-/* ---- building plans (ops.c) ------------------------------------------------------------------------- */
+/* ---- building plans (ops.c) ----------------------------------------------------------------- */
 
 struct plan *plan__new(void);
-void plan__op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind, const char *namespace,
-              const char *name, const char *uid, struct json_t *body /* takes */);
+/* Texts are copied, the body is taken. */
+void plan__op(struct plan *plan, struct plan_op op);
+void plan__delete(struct plan *plan, int stage, const struct model_object *object);
 void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name);
 void plan__event(struct plan *plan, bool warning, const char *reason, const char *note);
 void plan__wake(struct plan *plan, int64_t after_ms);
 /* The fact, or a NULL and the need noted when it is not known yet. */
-const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s, enum model_kind kind,
-                                  const char *namespace, const char *name);
-const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind, const char *namespace,
-                                   const char *name);
+const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s,
+                                  enum model_kind kind, const char *namespace, const char *name);
+const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
+                                   const char *namespace, const char *name);
 
-/* ---- the pass of a stream ---------------------------------------------------------------------------- */
+/* ---- the pass of a stream ------------------------------------------------------------------- */
 
 struct plan__pass {
     const struct plan_snapshot *s;
@@ -152,29 +219,31 @@ struct plan__pass {
     struct ps_arena *arena; /* the plan's */
     struct model_stream stream;
     const char *target; /* namespace of the children; NULL when the account is not known */
-    const struct model_object **own; /* children of this very CR, newest revision first among revisions */
+    const struct model_object **own; /* children of this very CR, newest revision first */
     size_t own_count;
     const struct model_object **predecessors;
     size_t predecessor_count;
     const struct model_object *current; /* the newest revision, or NULL */
 
     struct plan__wanted wanted;
-    struct plan__objects fresh;  /* as the spec renders today; count 0 when it does not */
-    struct plan__objects objects; /* what shall be there: the revision in force; bodies may be unknown */
-    int64_t revision;            /* its number; 0 = none */
+    struct plan__objects fresh;   /* as the spec renders today; count 0 when it does not */
+    struct plan__objects objects; /* those of the revision in force; bodies may be unknown */
+    int64_t revision;             /* its number; 0 = none */
     struct model_conditions conditions;
     const char *refused_reason, *refused_message; /* Accepted=False */
     const char *outdated;                         /* what differs, or NULL */
     const char *conflict;                         /* NameConflict's message, or NULL */
     const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
     bool busy;                                    /* operations are planned */
-    bool blind;                                   /* what the revision in force holds cannot be known */
+    bool blind; /* what the revision in force holds cannot be known */
 };
 
+/* A merge patch of the CR's metadata; takes the body. */
+void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
 void plan__stream_status(struct plan__pass *pass);
 void plan__stream_children(struct plan__pass *pass);
 void plan__stream_cleanup(struct plan__pass *pass);
-const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind, const char *namespace,
-                                           const char *name);
+const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
+                                           const char *namespace, const char *name);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects of a stream app on Kubernetes: names, labels, Deployment and Service as SCDF makes them. */
+/* The objects of a stream app on Kubernetes: names, labels, Deployment and Service as SCDF makes
+ * them. */
 #include "plan/internal.h"
 
 #include <string.h>
 
-#define PART_OF "spring-cloud-dataflow"
-#define MANAGER "penstock"
+#define PART_OF  "spring-cloud-dataflow"
+#define MANAGER  "penstock"
 /* Arguments and variables of all apps of a stream. More could not be kept as a revision. */
 #define TEXT_MAX ((size_t)4 * 1024 * 1024)
 
@@ -26,7 +27,8 @@ static int check_name(const char *name, const char *label, const char **reason, 
     if (n > MODEL_LABEL_MAX) {
         *reason = "NameTooLong";
         return ps_fail(err, PS_EINVAL,
-                       "app %s: the name %s has %zu characters, Kubernetes allows %d; shorten spec.streamName or the app's label",
+                       "app %s: the name %s has %zu characters, Kubernetes allows %d; shorten "
+                       "spec.streamName or the app's label",
                        label, name, n, MODEL_LABEL_MAX);
     }
     for (size_t i = 0; i < n; i++) {
@@ -36,7 +38,8 @@ static int check_name(const char *name, const char *label, const char **reason, 
         if (!alnum && !(c == '-' && i > 0 && i + 1 < n)) {
             *reason = "NameInvalid";
             return ps_fail(err, PS_EINVAL,
-                           "app %s: %s is no name that Kubernetes accepts (a-z, 0-9 and '-'); give the app a label: \"%s: …\"",
+                           "app %s: %s is no name that Kubernetes accepts (a-z, 0-9 and '-'); give "
+                           "the app a label: \"%s: …\"",
                            label, name, "my-label");
         }
     }
@@ -49,7 +52,8 @@ static const char *kept_name(const struct plan__place *place, const char *label)
     for (size_t i = 0; place->current != NULL && i < place->current->count; i++) {
         const struct plan__object *o = &place->current->items[i];
 
-        if (o->kind == MODEL_DEPLOYMENT && ps_streq(o->app, label) && ps_streq(o->namespace, place->namespace))
+        if (o->kind == MODEL_DEPLOYMENT && ps_streq(o->app, label) &&
+            ps_streq(o->namespace, place->namespace))
             return o->name;
     }
     for (size_t i = 0; i < place->child_count; i++) {
@@ -97,14 +101,15 @@ static struct json_t *object_labels(const struct render *r)
     return labels;
 }
 
-void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app, int64_t revision,
-                      const char *component)
+void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
+                      int64_t revision, const char *component)
 {
     struct json_t *labels = js_child(metadata, "labels");
     char number[24];
     PS_AUTO_BUF(owner, 512);
 
-    ps_buf_printf(&owner, "%s/%s/%s", model_kind_name(MODEL_STREAM), place->stream->namespace, place->stream->name);
+    ps_buf_printf(&owner, "%s/%s/%s", model_kind_name(MODEL_STREAM), place->stream->namespace,
+                  place->stream->name);
     js_set_str(js_child(metadata, "annotations"), MODEL_ANNOTATION_OWNER, ps_buf_text(&owner));
     ps_buf_clear(&owner);
     ps_buf_printf(&owner, "%lld", (long long)revision);
@@ -119,7 +124,8 @@ void plan__own_labels(struct json_t *metadata, const struct plan__place *place, 
     js_set_str(labels, MODEL_LABEL_REVISION, number);
     if (!ps_streq(place->namespace, place->stream->namespace))
         return;
-    /* Beside its CR a child is collected with it; an owner in another namespace would be taken for gone. */
+    /* Beside its CR a child is collected with it; an owner in another namespace would be taken for
+     * gone. */
     struct json_t *references = js_array(), *reference = js_object();
 
     js_set_str(reference, "apiVersion", MODEL_API_VERSION);
@@ -153,7 +159,8 @@ static struct json_t *arguments(const struct render *r)
 
 static bool is_ours(const char *name)
 {
-    return strcmp(name, "SPRING_CLOUD_APPLICATION_GUID") == 0 || strcmp(name, "SPRING_CLOUD_APPLICATION_GROUP") == 0;
+    return strcmp(name, "SPRING_CLOUD_APPLICATION_GUID") == 0 ||
+           strcmp(name, "SPRING_CLOUD_APPLICATION_GROUP") == 0;
 }
 
 static struct json_t *variable(const char *name, const char *value)
@@ -170,9 +177,10 @@ static struct json_t *environment(const struct render *r)
     const struct model_properties *list = &r->app->settings.env;
     struct json_t *env = js_array(), *guid = js_object(), *field = js_object();
 
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         if (!is_ours(list->items[i].key))
             js_push(env, variable(list->items[i].key, list->items[i].value));
+    }
     js_set_str(field, "apiVersion", "v1");
     js_set_str(field, "fieldPath", "metadata.uid");
     js_set_str(guid, "name", "SPRING_CLOUD_APPLICATION_GUID");
@@ -199,9 +207,10 @@ static struct json_t *probe(const struct plan__probe *p, int64_t app_port)
 
 static void add_port(struct json_t *ports, int64_t port)
 {
-    for (size_t i = 0; i < js_len(ports); i++)
+    for (size_t i = 0; i < js_len(ports); i++) {
         if (js_path_int(js_at(ports, i), "containerPort", 0) == port)
             return;
+    }
     struct json_t *json = js_object();
 
     js_set_int(json, "containerPort", port);
@@ -214,13 +223,15 @@ static struct json_t *container_ports(const struct render *r)
     struct json_t *ports = js_array();
 
     add_port(ports, r->app->port);
-    for (size_t i = 0; i < PLAN__PROBES; i++)
+    for (size_t i = 0; i < PLAN__PROBES; i++) {
         if (r->app->settings.probes[i].port >= 0)
             add_port(ports, r->app->settings.probes[i].port);
+    }
     return ports;
 }
 
-static void add_resource(struct json_t *resources, const char *what, const char *key, const char *value)
+static void add_resource(struct json_t *resources, const char *what, const char *key,
+                         const char *value)
 {
     if (value != NULL)
         js_set_str(js_child(resources, what), key, value);
@@ -247,14 +258,16 @@ static struct json_t *container(const struct render *r)
     return json;
 }
 
-/* ---- objects ----------------------------------------------------------------------------------- */
+/* ---- objects -------------------------------------------------------------------------------- */
 
 static struct json_t *object_head(const struct render *r, enum model_kind kind, const char *name)
 {
     const struct model_kind_info *info = model_kind_info(kind);
     struct json_t *json = js_object(), *metadata = js_child(json, "metadata");
 
-    js_set_str(json, "apiVersion", *info->group ? ps_arena_printf(r->arena, "%s/%s", info->group, info->version) : info->version);
+    js_set_str(json, "apiVersion",
+               *info->group ? ps_arena_printf(r->arena, "%s/%s", info->group, info->version)
+                            : info->version);
     js_set_str(json, "kind", info->kind);
     js_set_str(metadata, "name", name);
     js_set_str(metadata, "namespace", r->place->namespace);
@@ -291,12 +304,15 @@ static struct json_t *service(const struct render *r)
     return json;
 }
 
-static void add_object(struct plan__objects *out, const struct render *r, enum model_kind kind, const char *name,
-                       struct json_t *body)
+static void add_object(struct plan__objects *out, const struct render *r, enum model_kind kind,
+                       const char *name, struct json_t *body)
 {
-    out->items[out->count++] = (struct plan__object){
-        .kind = kind, .namespace = r->place->namespace, .name = name, .app = r->app->label,
-        .changed_in = r->place->number, .body = body};
+    out->items[out->count++] = (struct plan__object){.kind = kind,
+                                                     .namespace = r->place->namespace,
+                                                     .name = name,
+                                                     .app = r->app->label,
+                                                     .changed_in = r->place->number,
+                                                     .body = body};
 }
 
 static bool hash_objects(struct plan__objects *out)
@@ -323,12 +339,16 @@ static size_t text_size(const struct model_properties *list)
 static int too_large(const char **reason, struct ps_err *err)
 {
     *reason = "StreamTooLarge";
-    return ps_fail(err, PS_ELIMIT, "the arguments and variables of all apps are more than %zu bytes; split the stream, or give "
-                   "its apps fewer and shorter properties", TEXT_MAX);
+    return ps_fail(err, PS_ELIMIT,
+                   "the arguments and variables of all apps are more than %zu bytes; split the "
+                   "stream, or give "
+                   "its apps fewer and shorter properties",
+                   TEXT_MAX);
 }
 
 /* Object names are lower-cased, so labels can meet in one. */
-static int check_distinct(const struct plan__objects *out, const struct render *r, const char **reason, struct ps_err *err)
+static int check_distinct(const struct plan__objects *out, const struct render *r,
+                          const char **reason, struct ps_err *err)
 {
     const struct plan__object *other =
         plan__objects_find(out, MODEL_SERVICE, r->place->namespace, r->service);
@@ -336,11 +356,15 @@ static int check_distinct(const struct plan__objects *out, const struct render *
     if (other == NULL)
         return 0;
     *reason = "NameInvalid";
-    return ps_fail(err, PS_EINVAL, "apps %s and %s would both be called %s, object names have no capital letters; give one of "
-                   "them another label: \"my-label: …\"", r->app->label, other->app, r->service);
+    return ps_fail(
+        err, PS_EINVAL,
+        "apps %s and %s would both be called %s, object names have no capital letters; give one of "
+        "them another label: \"my-label: …\"",
+        r->app->label, other->app, r->service);
 }
 
-static int render_app(struct plan__objects *out, struct render *r, const char **reason, struct ps_err *err)
+static int render_app(struct plan__objects *out, struct render *r, const char **reason,
+                      struct ps_err *err)
 {
     int rc = name_app(r, reason, err);
 
@@ -353,8 +377,9 @@ static int render_app(struct plan__objects *out, struct render *r, const char **
     return 0;
 }
 
-int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted, const struct plan__place *place,
-                 struct plan__objects *out, const char **reason, struct ps_err *err)
+int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
+                 const struct plan__place *place, struct plan__objects *out, const char **reason,
+                 struct ps_err *err)
 {
     *out = (struct plan__objects){0};
     out->items = ps_arena_array(arena, wanted->count * 2, sizeof(*out->items));
@@ -384,9 +409,10 @@ void plan__objects_fini(struct plan__objects *set)
 const struct plan__object *plan__objects_find(const struct plan__objects *set, enum model_kind kind,
                                               const char *namespace, const char *name)
 {
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         if (set->items[i].kind == kind && ps_streq(set->items[i].namespace, namespace) &&
             ps_streq(set->items[i].name, name))
             return &set->items[i];
+    }
     return NULL;
 }

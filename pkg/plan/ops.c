@@ -29,49 +29,53 @@ void plan_free(struct plan *plan)
     ps_free(plan);
 }
 
-void plan__op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind, const char *namespace,
-              const char *name, const char *uid, struct json_t *body)
+void plan__op(struct plan *plan, struct plan_op op)
 {
-    ps_assert((verb == PLAN_DELETE) == (uid != NULL));
-    if (verb == PLAN_DELETE && plan->delete_count++ >= PLAN__DELETES_MAX)
-        return;
     ps_assert(plan->op_count < PLAN_OPS_MAX);
+    ps_assert((op.verb == PLAN_DELETE) == (op.uid != NULL));
+    op.namespace = ps_arena_dup(&plan->arena, op.namespace);
+    op.name = ps_arena_dup(&plan->arena, op.name);
+    op.uid = ps_arena_dup(&plan->arena, op.uid);
     plan->ops = ps_xrealloc(plan->ops, (plan->op_count + 1) * sizeof(*plan->ops));
-    plan->ops[plan->op_count++] = (struct plan_op){
-        .verb = verb,
-        .kind = kind,
-        .namespace = ps_arena_dup(&plan->arena, namespace),
-        .name = ps_arena_dup(&plan->arena, name),
-        .uid = ps_arena_dup(&plan->arena, uid),
-        .body = body,
-        .stage = stage,
-    };
+    plan->ops[plan->op_count++] = op;
+}
+
+void plan__delete(struct plan *plan, int stage, const struct model_object *object)
+{
+    plan__op(plan, (struct plan_op){.stage = stage,
+                                    .verb = PLAN_DELETE,
+                                    .kind = object->kind,
+                                    .namespace = object->namespace,
+                                    .name = object->name,
+                                    .uid = object->uid});
 }
 
 void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name)
 {
-    for (size_t i = 0; i < plan->need_count; i++)
+    for (size_t i = 0; i < plan->need_count; i++) {
         if (plan->needs[i].kind == kind && ps_streq(plan->needs[i].namespace, namespace) &&
             ps_streq(plan->needs[i].name, name))
             return;
+    }
     if (plan->need_count == PLAN_NEEDS_MAX) /* the rest is asked for by the next pass */
         return;
     plan->needs[plan->need_count++] = (struct plan_need){
         kind, ps_arena_dup(&plan->arena, namespace), ps_arena_dup(&plan->arena, name)};
 }
 
-const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind, const char *namespace,
-                                   const char *name)
+const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
+                                   const char *namespace, const char *name)
 {
-    for (size_t i = 0; i < s->fact_count; i++)
+    for (size_t i = 0; i < s->fact_count; i++) {
         if (s->facts[i].kind == kind && ps_streq(s->facts[i].namespace, namespace) &&
             ps_streq(s->facts[i].name, name))
             return s->facts[i].seen == PLAN_UNKNOWN ? NULL : &s->facts[i];
+    }
     return NULL;
 }
 
-const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s, enum model_kind kind,
-                                  const char *namespace, const char *name)
+const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s,
+                                  enum model_kind kind, const char *namespace, const char *name)
 {
     const struct plan_fact *fact = plan__fact(s, kind, namespace, name);
 
@@ -84,8 +88,8 @@ void plan__event(struct plan *plan, bool warning, const char *reason, const char
 {
     if (plan->event_count == PLAN_EVENTS_MAX)
         return;
-    plan->events[plan->event_count++] = (struct plan_event){warning, ps_arena_dup(&plan->arena, reason),
-                                                            ps_arena_dup(&plan->arena, note)};
+    plan->events[plan->event_count++] = (struct plan_event){
+        warning, ps_arena_dup(&plan->arena, reason), ps_arena_dup(&plan->arena, note)};
 }
 
 void plan__wake(struct plan *plan, int64_t after_ms)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan: the decisions. A pass takes a snapshot of facts and returns a plan: operations in stages, facts
- * that are missing, the status to write, events to tell, and when to look again. Pure, synchronous and bounded: no
- * clock, no network, no random source; time comes in the snapshot. No program counter survives a pass: a
- * crash anywhere is a pass that did not finish.
+ * plan: the decisions. A pass takes a snapshot of facts and returns a plan: operations in stages,
+ * facts that are missing, the status to write, events to tell, and when to look again. Pure,
+ * synchronous and bounded: no clock, no network, no random source; time comes in the snapshot. No
+ * program counter survives a pass: a crash anywhere is a pass that did not finish.
  *
- * Facts are present, absent or unknown, and unknown is never absent: what a pass does not know it asks
- * for (`needs`), and decides nothing that depends on it.
+ * Facts are present, absent or unknown, and unknown is never absent: what a pass does not know it
+ * asks for (`needs`), and decides nothing that depends on it.
  *
  * Ownership: a plan owns its JSON and its arena (plan_free); a snapshot borrows everything.
  *
@@ -21,13 +21,17 @@
 #include "codec/codec.h"
 #include "model/model.h"
 
-#define PLAN_OPS_MAX ((size_t)4096)
-#define PLAN_NEEDS_MAX ((size_t)64)
+#define PLAN_OPS_MAX    ((size_t)4096)
+#define PLAN_NEEDS_MAX  ((size_t)64)
 #define PLAN_EVENTS_MAX ((size_t)8)
 
 /* ---- snapshot -------------------------------------------------------------------------------- */
 
-enum plan_seen { PLAN_UNKNOWN, PLAN_ABSENT, PLAN_PRESENT };
+enum plan_seen {
+    PLAN_UNKNOWN,
+    PLAN_ABSENT,
+    PLAN_PRESENT
+};
 
 /* The answer to a need, read live. */
 struct plan_fact {
@@ -57,14 +61,14 @@ struct plan_snapshot {
     int64_t now_ms; /* wall clock */
     const char *installation;
 
-    const char *namespace, *name; /* of the key */
-    const struct json_t *cr;      /* as the watch has it; NULL: not there */
-    const struct model_account *account;  /* of spec.platform; NULL: there is none */
+    const char *namespace, *name;        /* of the key */
+    const struct json_t *cr;             /* as the watch has it; NULL: not there */
+    const struct model_account *account; /* of spec.platform; NULL: there is none */
     const struct model_registry *registry;
     const struct model_object *target_namespace; /* NULL: there is none */
 
-    /* Deployments, Services and ControllerRevisions whose owner annotation names this CR, and the pods of
-     * its apps. Complete: the watches were in step when the snapshot was taken. */
+    /* Deployments, Services and ControllerRevisions whose owner annotation names this CR, and the
+     * pods of its apps. Complete: the watches were in step when the snapshot was taken. */
     const struct model_object *const *children;
     size_t child_count;
     const struct model_object *const *pods;
@@ -116,7 +120,8 @@ struct plan {
     size_t op_count, delete_count;
     struct plan_need needs[PLAN_NEEDS_MAX];
     size_t need_count;
-    struct json_t *status; /* merge patch for /status with resourceVersion; NULL: nothing to write */
+    struct json_t
+        *status; /* merge patch for /status with resourceVersion; NULL: nothing to write */
     struct plan_event events[PLAN_EVENTS_MAX];
     size_t event_count;
     int64_t wake_ms;     /* look again after that; -1 = when something changes */
@@ -138,9 +143,9 @@ struct plan_account_snapshot {
     int64_t now_ms;
     const struct model_account *account;
     const struct model_object *target_namespace; /* NULL: there is none */
-    const char *server;  /* of the operator's cluster, as configured */
-    const char *version; /* of that server; NULL: not known yet */
-    int64_t streams;     /* that name the account */
+    const char *server;                          /* of the operator's cluster, as configured */
+    const char *version;                         /* of that server; NULL: not known yet */
+    int64_t streams;                             /* that name the account */
 };
 
 struct plan *plan_account(const struct plan_account_snapshot *snapshot) PS_MUST_CHECK;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Revisions: what a stream's objects were, kept in a ControllerRevision beside its CR. Only hashes and the list of
- * names (annotations) stay in memory; the bodies are compressed data, read when they are needed. */
+/* Revisions: what a stream's objects were, kept in a ControllerRevision beside its CR. Only hashes
+ * and the list of names (annotations) stay in memory; the bodies are compressed data, read when
+ * they are needed. */
 #include "plan/internal.h"
 
 #include <string.h>
 
-#define DATA_KEY "penstock"
-#define FORMAT 1
+#define DATA_KEY        "penstock"
+#define FORMAT          1
 /* etcd takes requests of 1.5 MiB, the API server annotations of 256 KiB. */
-#define PACKED_MAX ((size_t)750 * 1024)
-#define ENCODED_MAX (PACKED_MAX / 3 * 4 + 4)
-#define MANIFEST_MAX ((size_t)200 * 1024)
+#define PACKED_MAX      ((size_t)750 * 1024)
+#define ENCODED_MAX     (PACKED_MAX / 3 * 4 + 4)
+#define MANIFEST_MAX    ((size_t)200 * 1024)
 #define UID_HASH_DIGITS 8
 
 struct json_t *plan__spec_input(const struct model_stream *stream)
@@ -32,12 +33,13 @@ void plan__spec_hash(const struct json_t *input, char hash[CODEC_SHA256_HEX])
     codec_sha256_hex(ps_buf_get(&text), hash);
 }
 
-const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream, int64_t number)
+const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream,
+                                int64_t number)
 {
     const uint64_t hash = ps_hash(stream->uid, strlen(stream->uid));
 
-    return ps_arena_printf(arena, "%s-%0*llx-%lld", model_lower(arena, stream->stream_name), UID_HASH_DIGITS,
-                           (unsigned long long)(hash >> 32), (long long)number);
+    return ps_arena_printf(arena, "%s-%0*llx-%lld", model_lower(arena, stream->stream_name),
+                           UID_HASH_DIGITS, (unsigned long long)(hash >> 32), (long long)number);
 }
 
 static struct json_t *content(const struct json_t *input, const struct plan__objects *objects)
@@ -85,16 +87,18 @@ static const char *manifest(struct ps_arena *arena, const struct plan__objects *
     for (size_t i = 0; i < objects->count; i++) {
         const struct plan__object *o = &objects->items[i];
 
-        ps_buf_printf(&text, "%s%s/%s/%s/%s/%lld", i ? "," : "", model_kind_name(o->kind), o->namespace, o->name, o->app,
-                      (long long)o->changed_in);
+        ps_buf_printf(&text, "%s%s/%s/%s/%s/%lld", i ? "," : "", model_kind_name(o->kind),
+                      o->namespace, o->name, o->app, (long long)o->changed_in);
     }
     return ps_buf_failed(&text) ? NULL : ps_arena_str(arena, ps_buf_get(&text));
 }
 
-struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream, const char *installation,
-                                   int64_t number, const struct json_t *input, const struct plan__objects *objects)
+struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_stream *stream,
+                                   const char *installation, int64_t number,
+                                   const struct json_t *input, const struct plan__objects *objects)
 {
-    const struct plan__place place = {.namespace = stream->namespace, .installation = installation, .stream = stream};
+    const struct plan__place place = {
+        .namespace = stream->namespace, .installation = installation, .stream = stream};
     struct json_t *plain PS_AUTO_JS = content(input, objects), *data = packed(plain);
     const char *names = manifest(arena, objects);
     char hash[CODEC_SHA256_HEX];
@@ -124,12 +128,13 @@ struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_st
 
 static int kind_of(const char *name, enum model_kind *kind)
 {
-    if (ps_streq(name, model_kind_name(MODEL_DEPLOYMENT)))
+    if (ps_streq(name, model_kind_name(MODEL_DEPLOYMENT))) {
         *kind = MODEL_DEPLOYMENT;
-    else if (ps_streq(name, model_kind_name(MODEL_SERVICE)))
+    } else if (ps_streq(name, model_kind_name(MODEL_SERVICE))) {
         *kind = MODEL_SERVICE;
-    else
+    } else {
         return PS_EINVAL;
+    }
     return 0;
 }
 
@@ -151,7 +156,8 @@ static int read_object(struct ps_arena *arena, const struct json_t *item, struct
 {
     const struct json_t *body = js_get(item, "body");
 
-    if (kind_of(js_path_str(item, "kind"), &out->kind) != 0 || js_path_str(body, "metadata.name") == NULL)
+    if (kind_of(js_path_str(item, "kind"), &out->kind) != 0 ||
+        js_path_str(body, "metadata.name") == NULL)
         return PS_EINVAL;
     out->namespace = ps_arena_dup(arena, js_path_str(body, "metadata.namespace"));
     out->name = ps_arena_dup(arena, js_path_str(body, "metadata.name"));
@@ -161,29 +167,34 @@ static int read_object(struct ps_arena *arena, const struct json_t *item, struct
     return 0;
 }
 
-int plan__revision_read(struct ps_arena *arena, const struct json_t *revision, struct plan__objects *out,
-                        struct json_t **input, struct ps_err *err)
+int plan__revision_read(struct ps_arena *arena, const struct json_t *revision,
+                        struct plan__objects *out, struct json_t **input, struct ps_err *err)
 {
     struct json_t *data PS_AUTO_JS = NULL;
     const char *text = js_path_str(revision, "data." DATA_KEY);
     const char *name = js_path_str(revision, "metadata.name");
 
     *out = (struct plan__objects){0};
-    if (text == NULL)
-        return ps_fail(err, PS_EINVAL, "ControllerRevision %s has no data of ours", name ? name : "");
+    if (text == NULL) {
+        return ps_fail(err, PS_EINVAL, "ControllerRevision %s has no data of ours",
+                       name ? name : "");
+    }
     if (unpack(text, &data, err) != 0)
         return ps_fail_prefix(err, "ControllerRevision %s", name ? name : "");
     const struct json_t *list = js_get(data, "objects");
 
-    if (js_len(list) > PLAN__OBJECTS_MAX)
-        return ps_fail(err, PS_ELIMIT, "ControllerRevision %s has more than %zu objects", name ? name : "",
-                       PLAN__OBJECTS_MAX);
+    if (js_len(list) > PLAN__OBJECTS_MAX) {
+        return ps_fail(err, PS_ELIMIT, "ControllerRevision %s has more than %zu objects",
+                       name ? name : "", PLAN__OBJECTS_MAX);
+    }
     out->items = ps_arena_array(arena, js_len(list), sizeof(*out->items));
-    for (; out->count < js_len(list); out->count++)
+    for (; out->count < js_len(list); out->count++) {
         if (read_object(arena, js_at(list, out->count), &out->items[out->count]) != 0) {
             plan__objects_fini(out);
-            return ps_fail(err, PS_EINVAL, "ControllerRevision %s: an object in it cannot be read", name ? name : "");
+            return ps_fail(err, PS_EINVAL, "ControllerRevision %s: an object in it cannot be read",
+                           name ? name : "");
         }
+    }
     if (input != NULL)
         *input = js_copy(js_get(data, "spec"));
     return 0;
@@ -193,9 +204,10 @@ static int read_line(struct ps_arena *arena, struct ps_str line, struct plan__ob
 {
     struct ps_str part[5];
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(part); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(part); i++) {
         if (!ps_str_split(&line, '/', &part[i]))
             return PS_EINVAL;
+    }
     if (line.p != NULL || kind_of(ps_arena_str(arena, part[0]), &out->kind) != 0 ||
         !ps_str_to_i64(part[4], &out->changed_in))
         return PS_EINVAL;
@@ -205,7 +217,8 @@ static int read_line(struct ps_arena *arena, struct ps_str line, struct plan__ob
     return 0;
 }
 
-int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__objects *out, struct ps_err *err)
+int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__objects *out,
+                        struct ps_err *err)
 {
     struct ps_str rest = ps_str(text), line;
     size_t lines = 1;
@@ -215,13 +228,18 @@ int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__o
         return ps_fail(err, PS_EINVAL, "the annotation " MODEL_ANNOTATION_MANIFEST " is missing");
     for (const char *c = text; *c != '\0'; c++)
         lines += *c == ',';
-    if (lines > PLAN__OBJECTS_MAX)
-        return ps_fail(err, PS_ELIMIT, "the annotation " MODEL_ANNOTATION_MANIFEST " names more than %zu objects",
+    if (lines > PLAN__OBJECTS_MAX) {
+        return ps_fail(err, PS_ELIMIT,
+                       "the annotation " MODEL_ANNOTATION_MANIFEST " names more than %zu objects",
                        PLAN__OBJECTS_MAX);
+    }
     out->items = ps_arena_array(arena, lines, sizeof(*out->items));
-    for (; ps_str_split(&rest, ',', &line); out->count++)
-        if (read_line(arena, line, &out->items[out->count]) != 0)
-            return ps_fail(err, PS_EINVAL, "the annotation " MODEL_ANNOTATION_MANIFEST " is damaged at \"%.*s\"",
+    for (; ps_str_split(&rest, ',', &line); out->count++) {
+        if (read_line(arena, line, &out->items[out->count]) != 0) {
+            return ps_fail(err, PS_EINVAL,
+                           "the annotation " MODEL_ANNOTATION_MANIFEST " is damaged at \"%.*s\"",
                            PS_STR_ARG(line));
+        }
+    }
     return 0;
 }

@@ -6,12 +6,19 @@
 
 /* SCDF's deployer: more restarts than this with an error is "failed" (maxTerminatedErrorRestarts,
  * maxCrashLoopBackOffRestarts). */
-#define ERROR_RESTARTS 2
+#define ERROR_RESTARTS      2
 #define CRASH_LOOP_RESTARTS 4
 
-enum state { UNDEPLOYED, DEPLOYING, DEPLOYED, PARTIAL, FAILED };
+enum state {
+    UNDEPLOYED,
+    DEPLOYING,
+    DEPLOYED,
+    PARTIAL,
+    FAILED
+};
 
-static const char *const state_names[] = {"undeployed", "deploying", "deployed", "partial", "failed"};
+static const char *const state_names[] = {"undeployed", "deploying", "deployed", "partial",
+                                          "failed"};
 
 struct app_state {
     enum state state;
@@ -19,7 +26,7 @@ struct app_state {
     int64_t desired, ready;
 };
 
-/* ---- pods ------------------------------------------------------------------------------------------ */
+/* ---- pods ----------------------------------------------------------------------------------- */
 
 static enum state pod_state(const struct model_object *pod)
 {
@@ -36,9 +43,12 @@ static enum state pod_state(const struct model_object *pod)
 
 static const char *pod_message(struct ps_arena *arena, const struct model_object *pod)
 {
-    const char *exit = pod->exit_code >= 0 ? ps_arena_printf(arena, " (last exit code %lld)", (long long)pod->exit_code) : "";
+    const char *exit = pod->exit_code >= 0 ? ps_arena_printf(arena, " (last exit code %lld)",
+                                                             (long long)pod->exit_code)
+                                           : "";
 
-    return ps_arena_printf(arena, "pod %s: %s%s%s%s", pod->name, pod->cause, exit, pod->cause_message ? ": " : "",
+    return ps_arena_printf(arena, "pod %s: %s%s%s%s", pod->name, pod->cause, exit,
+                           pod->cause_message ? ": " : "",
                            pod->cause_message ? pod->cause_message : "");
 }
 
@@ -54,7 +64,8 @@ static struct pods count_pods(const struct plan__pass *pass, const struct plan__
     for (size_t i = 0; i < pass->s->pod_count; i++) {
         const struct model_object *pod = pass->s->pods[i];
 
-        if (pod->deleting || !ps_streq(pod->app_id, o->name) || !ps_streq(pod->namespace, o->namespace))
+        if (pod->deleting || !ps_streq(pod->app_id, o->name) ||
+            !ps_streq(pod->namespace, o->namespace))
             continue;
         const enum state state = pod_state(pod);
 
@@ -68,9 +79,10 @@ static struct pods count_pods(const struct plan__pass *pass, const struct plan__
     return sum;
 }
 
-/* ---- one app ---------------------------------------------------------------------------------------- */
+/* ---- one app -------------------------------------------------------------------------------- */
 
-static void explain(struct plan__pass *pass, const struct model_object *child, const struct pods *pods, struct app_state *out)
+static void explain(struct plan__pass *pass, const struct model_object *child,
+                    const struct pods *pods, struct app_state *out)
 {
     if (pods->telling != NULL) {
         out->reason = ps_arena_dup(pass->arena, pods->telling->cause);
@@ -79,14 +91,15 @@ static void explain(struct plan__pass *pass, const struct model_object *child, c
         const bool quota = ps_str_find(ps_str(child->failure_message), "exceeded quota") >= 0;
 
         out->reason = quota ? "QuotaExceeded" : "FailedCreate";
-        out->message = ps_arena_printf(pass->arena, "no pod could be made: %s", child->failure_message);
+        out->message =
+            ps_arena_printf(pass->arena, "no pod could be made: %s", child->failure_message);
     }
 }
 
 static enum state settled_state(const struct model_object *child, const struct pods *pods)
 {
-    const bool rolled_out = child->observed_generation >= child->generation && child->updated >= child->replicas &&
-                            child->total <= child->replicas;
+    const bool rolled_out = child->observed_generation >= child->generation &&
+                            child->updated >= child->replicas && child->total <= child->replicas;
 
     if (rolled_out && child->ready >= child->replicas)
         return DEPLOYED;
@@ -98,7 +111,8 @@ static enum state settled_state(const struct model_object *child, const struct p
 static struct app_state app_state(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
-    struct app_state out = {.state = UNDEPLOYED, .desired = js_path_int(o->body, "spec.replicas", 1)};
+    struct app_state out = {.state = UNDEPLOYED,
+                            .desired = js_path_int(o->body, "spec.replicas", 1)};
 
     if (pass->stream.suspend)
         out.desired = 0;
@@ -118,15 +132,16 @@ static struct app_state app_state(struct plan__pass *pass, const struct plan__ob
     return out;
 }
 
-/* ---- the app list ------------------------------------------------------------------------------------ */
+/* ---- the app list --------------------------------------------------------------------------- */
 
 static const struct json_t *old_app(const struct plan__pass *pass, const char *label)
 {
     const struct json_t *list = js_get(pass->stream.status, "apps");
 
-    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++)
+    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++) {
         if (ps_streq(js_path_str(js_at(list, i), "name"), label))
             return js_at(list, i);
+    }
     return NULL;
 }
 
@@ -151,7 +166,8 @@ static const char *container_image(const struct plan__object *o)
 }
 
 /* type and version are known while the spec renders; otherwise what stood there stays. */
-static void describe_app(const struct plan__pass *pass, const struct plan__object *o, struct json_t *json)
+static void describe_app(const struct plan__pass *pass, const struct plan__object *o,
+                         struct json_t *json)
 {
     const struct json_t *old = old_app(pass, o->app);
     const char *type = js_path_str(old, "type"), *version = js_path_str(old, "version");
@@ -172,7 +188,8 @@ static void describe_app(const struct plan__pass *pass, const struct plan__objec
     js_set_str(json, "image", image ? image : js_path_str(old, "image"));
 }
 
-static struct json_t *app_json(struct plan__pass *pass, const struct plan__object *o, const struct app_state *state)
+static struct json_t *app_json(struct plan__pass *pass, const struct plan__object *o,
+                               const struct app_state *state)
 {
     struct json_t *json = js_object();
 
@@ -206,10 +223,11 @@ static struct summary sum_apps(struct plan__pass *pass)
         const struct app_state state = app_state(pass, o);
 
         js_push(sum.apps, app_json(pass, o, &state));
-        if (state.desired == 0)
+        if (state.desired == 0) {
             sum.resting++;
-        else
+        } else {
             sum.of[state.state]++;
+        }
         if (sum.message == NULL && state.message != NULL) {
             sum.reason = state.reason;
             sum.message = ps_arena_printf(pass->arena, "app %s: %s", o->app, state.message);
@@ -221,11 +239,13 @@ static struct summary sum_apps(struct plan__pass *pass)
 /* SCDF's aggregation, over the apps that should run. */
 static enum state phase_of(const struct summary *sum)
 {
-    const size_t n = sum->of[UNDEPLOYED] + sum->of[DEPLOYING] + sum->of[DEPLOYED] + sum->of[PARTIAL] + sum->of[FAILED];
+    const size_t n = sum->of[UNDEPLOYED] + sum->of[DEPLOYING] + sum->of[DEPLOYED] +
+                     sum->of[PARTIAL] + sum->of[FAILED];
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(sum->of); i++)
+    for (size_t i = 0; i < PS_ARRAY_LEN(sum->of); i++) {
         if (n > 0 && sum->of[i] == n)
             return (enum state)i;
+    }
     if (n == 0)
         return UNDEPLOYED;
     if (sum->of[FAILED] > 0)
@@ -233,15 +253,16 @@ static enum state phase_of(const struct summary *sum)
     return sum->of[DEPLOYING] > 0 ? DEPLOYING : PARTIAL;
 }
 
-/* ---- conditions --------------------------------------------------------------------------------------- */
+/* ---- conditions ----------------------------------------------------------------------------- */
 
 /* The first trouble of an earlier plan, in words. */
 static const char *trouble_text(struct plan__pass *pass)
 {
     const struct plan_trouble *t = &pass->s->troubles[0];
 
-    return ps_arena_printf(pass->arena, "%s %s%s%s: %s", model_kind_name(t->kind), t->namespace ? t->namespace : "",
-                           t->namespace ? "/" : "", t->name, t->message);
+    return ps_arena_printf(pass->arena, "%s %s%s%s: %s", model_kind_name(t->kind),
+                           t->namespace ? t->namespace : "", t->namespace ? "/" : "", t->name,
+                           t->message);
 }
 
 static const char *trouble_reason(const struct plan_trouble *t)
@@ -269,28 +290,36 @@ struct verdict {
     const char *reason, *message;
 };
 
-static struct verdict verdict_of(struct plan__pass *pass, const struct summary *sum, enum state phase)
+static struct verdict verdict_of(struct plan__pass *pass, const struct summary *sum,
+                                 enum state phase)
 {
     if (pass->refused_reason != NULL)
         return (struct verdict){false, true, pass->refused_reason, pass->refused_message};
     if (pass->conflict != NULL)
         return (struct verdict){false, true, "NameConflict", pass->conflict};
-    if (pass->waiting_reason != NULL && (phase == UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
+    if (pass->waiting_reason != NULL &&
+        (phase == UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
         return (struct verdict){false, false, pass->waiting_reason, pass->waiting_message};
-    if (pass->s->trouble_count > 0)
+    if (pass->s->trouble_count > 0) {
         return (struct verdict){false, ps_code_class(pass->s->troubles[0].code) == PS_CLASS_INVALID,
                                 trouble_reason(&pass->s->troubles[0]), trouble_text(pass)};
+    }
     if (pass->busy)
         return (struct verdict){false, false, "Deploying", "writing its objects"};
-    if (pass->stream.suspend)
-        return (struct verdict){true, false, "Suspended", "suspended: no instance runs; set spec.suspend to false to go on"};
+    if (pass->stream.suspend) {
+        return (struct verdict){true, false, "Suspended",
+                                "suspended: no instance runs; set spec.suspend to false to go on"};
+    }
     if (phase == DEPLOYED)
         return (struct verdict){true, false, "Deployed", "all apps run"};
     if (phase == UNDEPLOYED && sum->resting > 0)
         return (struct verdict){true, false, "NoInstances", "every app has a count of 0"};
-    if (sum->message != NULL)
-        return (struct verdict){false, phase == FAILED, sum->reason ? sum->reason : "NotReady", sum->message};
-    return (struct verdict){false, false, "Deploying", "waiting for the apps' instances to be ready"};
+    if (sum->message != NULL) {
+        return (struct verdict){false, phase == FAILED, sum->reason ? sum->reason : "NotReady",
+                                sum->message};
+    }
+    return (struct verdict){false, false, "Deploying",
+                            "waiting for the apps' instances to be ready"};
 }
 
 static void set_conditions(struct plan__pass *pass, const struct verdict *v)
@@ -299,11 +328,12 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     const char *warnings = pass->wanted.warnings;
 
     model_condition_set(list, "Ready", v->ready, v->reason, v->message);
-    if (pass->refused_reason != NULL)
+    if (pass->refused_reason != NULL) {
         model_condition_set(list, "Accepted", false, pass->refused_reason, pass->refused_message);
-    else
+    } else {
         model_condition_set(list, "Accepted", true, warnings ? "PropertiesIgnored" : "Accepted",
                             warnings ? warnings : "the definition and its properties are valid");
+    }
     if (!v->ready && !v->stalled)
         model_condition_set(list, "Reconciling", true, v->reason, v->message);
     if (v->stalled)
@@ -314,21 +344,23 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
         model_condition_set(list, "NameConflict", true, "NameTaken", pass->conflict);
 }
 
-/* ---- events --------------------------------------------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static bool changed(const struct json_t *old_conditions, const struct model_condition *c)
 {
     const struct json_t *old = model_condition_find(old_conditions, c->type);
 
-    return !ps_streq(js_path_str(old, "reason"), c->reason) || !ps_streq(js_path_str(old, "message"), c->message);
+    return !ps_streq(js_path_str(old, "reason"), c->reason) ||
+           !ps_streq(js_path_str(old, "message"), c->message);
 }
 
 /* Deploying is no news, and Stalled tells its own cause. */
 static bool is_told_elsewhere(const struct plan__pass *pass, const struct model_condition *ready)
 {
-    for (size_t i = 0; i < pass->conditions.count; i++)
+    for (size_t i = 0; i < pass->conditions.count; i++) {
         if (strcmp(pass->conditions.items[i].type, "Stalled") == 0)
             return true;
+    }
     return strcmp(ready->reason, "Deploying") == 0;
 }
 
@@ -338,25 +370,29 @@ static void tell(struct plan__pass *pass)
     const struct json_t *old = js_get(pass->stream.status, "conditions");
     const int64_t old_revision = js_path_int(pass->stream.status, "revision", 0);
 
-    if (pass->revision > 0 && pass->revision != old_revision)
-        plan__event(pass->plan, false, "RevisionCreated",
-                    ps_arena_printf(pass->arena, "revision %lld is deployed", (long long)pass->revision));
+    if (pass->revision > 0 && pass->revision != old_revision) {
+        plan__event(
+            pass->plan, false, "RevisionCreated",
+            ps_arena_printf(pass->arena, "revision %lld is deployed", (long long)pass->revision));
+    }
     for (size_t i = 0; i < pass->conditions.count; i++) {
         const struct model_condition *c = &pass->conditions.items[i];
         const bool ready = strcmp(c->type, "Ready") == 0;
 
         if (!changed(old, c) || strcmp(c->type, "Reconciling") == 0)
             continue;
-        if (strcmp(c->type, "Stalled") == 0 || (strcmp(c->type, "Accepted") == 0 && strcmp(c->reason, "PropertiesIgnored") == 0))
+        if (strcmp(c->type, "Stalled") == 0 ||
+            (strcmp(c->type, "Accepted") == 0 && strcmp(c->reason, "PropertiesIgnored") == 0)) {
             plan__event(pass->plan, true, c->reason, c->message);
-        else if (strcmp(c->type, "Outdated") == 0)
+        } else if (strcmp(c->type, "Outdated") == 0) {
             plan__event(pass->plan, false, "Outdated", c->message);
-        else if (ready && (c->status || !is_told_elsewhere(pass, c)))
+        } else if (ready && (c->status || !is_told_elsewhere(pass, c))) {
             plan__event(pass->plan, !c->status, c->reason, c->message);
+        }
     }
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------ */
+/* ---- all together --------------------------------------------------------------------------- */
 
 static struct json_t *status_json(struct plan__pass *pass, struct summary *sum, enum state phase)
 {
@@ -374,25 +410,28 @@ static struct json_t *status_json(struct plan__pass *pass, struct summary *sum, 
         js_set_int(status, "revision", pass->revision);
     js_set_str(status, "phase", phase_text);
     js_set_str(status, "definition",
-               pass->wanted.definition ? pass->wanted.definition : js_path_str(pass->stream.status, "definition"));
+               pass->wanted.definition ? pass->wanted.definition
+                                       : js_path_str(pass->stream.status, "definition"));
     js_set_str(status, "platform", pass->stream.platform);
     js_set(status, "apps", sum->apps);
     js_set(status, "conditions",
-           model_conditions_json(&pass->conditions, js_get(pass->stream.status, "conditions"), pass->stream.generation,
-                                 pass->s->now_ms));
+           model_conditions_json(&pass->conditions, js_get(pass->stream.status, "conditions"),
+                                 pass->stream.generation, pass->s->now_ms));
     return status;
 }
 
 void plan__stream_status(struct plan__pass *pass)
 {
     struct summary sum = sum_apps(pass);
-    const enum state phase = pass->stream.suspend && sum.of[DEPLOYED] == 0 ? UNDEPLOYED : phase_of(&sum);
+    const enum state phase =
+        pass->stream.suspend && sum.of[DEPLOYED] == 0 ? UNDEPLOYED : phase_of(&sum);
     const struct verdict verdict = verdict_of(pass, &sum, phase);
 
     set_conditions(pass, &verdict);
     struct json_t *status PS_AUTO_JS = status_json(pass, &sum, phase);
     struct json_t *empty PS_AUTO_JS = js_object();
-    struct json_t *diff = codec_merge_diff(pass->stream.status ? pass->stream.status : empty, status);
+    struct json_t *diff =
+        codec_merge_diff(pass->stream.status ? pass->stream.status : empty, status);
 
     if (diff == NULL)
         return;

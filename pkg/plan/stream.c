@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pass of a stream: what is wanted, which revision is in force, and then what to do about it. */
+/* The pass of a stream: what is wanted, which revision is in force, and then what to do about it.
+ */
 #include "plan/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFLICT_RECHECK_MS (30 * 1000) /* foreign objects are not watched */
-#define PREDECESSOR_RECHECK_MS (5 * 1000)
-#define STALE_RECHECK_MS 1000
-#define DIFF_PATHS_MAX 8
+#define CONFLICT_RECHECK_MS    30000 /* foreign objects are not watched */
+#define PREDECESSOR_RECHECK_MS 5000
+#define STALE_RECHECK_MS       1000
+#define DIFF_PATHS_MAX         8
 
 const char *plan_stream_platform(const struct json_t *cr)
 {
@@ -17,8 +18,8 @@ const char *plan_stream_platform(const struct json_t *cr)
     return platform ? platform : "default";
 }
 
-const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind, const char *namespace,
-                                           const char *name)
+const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
+                                           const char *namespace, const char *name)
 {
     for (size_t i = 0; i < pass->own_count; i++) {
         const struct model_object *o = pass->own[i];
@@ -31,7 +32,8 @@ const struct model_object *plan__own_child(const struct plan__pass *pass, enum m
 
 static int newest_first(const void *a, const void *b)
 {
-    const struct model_object *x = *(const struct model_object *const *)a, *y = *(const struct model_object *const *)b;
+    const struct model_object *x = *(const struct model_object *const *)a,
+                              *y = *(const struct model_object *const *)b;
 
     if (x->revision != y->revision)
         return x->revision < y->revision ? 1 : -1;
@@ -44,29 +46,33 @@ static void sort_children(struct plan__pass *pass)
     const struct plan_snapshot *s = pass->s;
 
     pass->own = ps_arena_array(pass->arena, s->child_count, sizeof(const struct model_object *));
-    pass->predecessors = ps_arena_array(pass->arena, s->child_count, sizeof(const struct model_object *));
+    pass->predecessors =
+        ps_arena_array(pass->arena, s->child_count, sizeof(const struct model_object *));
     for (size_t i = 0; i < s->child_count; i++) {
-        if (ps_streq(s->children[i]->owner_uid, pass->stream.uid))
+        if (ps_streq(s->children[i]->owner_uid, pass->stream.uid)) {
             pass->own[pass->own_count++] = s->children[i];
-        else
+        } else {
             pass->predecessors[pass->predecessor_count++] = s->children[i];
+        }
     }
     if (pass->own_count > 1)
         qsort(pass->own, pass->own_count, sizeof(const struct model_object *), newest_first);
-    for (size_t i = 0; i < pass->own_count && pass->current == NULL; i++)
-        if (pass->own[i]->kind == MODEL_REVISION && !pass->own[i]->deleting && pass->own[i]->revision > 0)
+    for (size_t i = 0; i < pass->own_count && pass->current == NULL; i++) {
+        if (pass->own[i]->kind == MODEL_REVISION && !pass->own[i]->deleting &&
+            pass->own[i]->revision > 0)
             pass->current = pass->own[i];
+    }
 }
 
-/* Deletes what a CR that no longer exists has left in other namespaces; beside it, Kubernetes' own collector
- * does that (and honours --cascade=orphan). */
+/* Deletes what a CR that no longer exists has left in other namespaces; beside it, Kubernetes' own
+ * collector does that (and honours --cascade=orphan). */
 static void sweep(struct plan__pass *pass, const struct model_object *const *children, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct model_object *o = children[i];
 
         if (!o->deleting && !ps_streq(o->namespace, pass->s->namespace))
-            plan__op(pass->plan, 0, PLAN_DELETE, o->kind, o->namespace, o->name, o->uid, NULL);
+            plan__delete(pass->plan, 0, o);
     }
 }
 
@@ -99,7 +105,8 @@ static bool handle_predecessors(struct plan__pass *pass)
 
     if (live == NULL)
         return true;
-    if (live->seen == PLAN_PRESENT && !ps_streq(js_path_str(live->object, "metadata.uid"), pass->stream.uid)) {
+    if (live->seen == PLAN_PRESENT &&
+        !ps_streq(js_path_str(live->object, "metadata.uid"), pass->stream.uid)) {
         plan__wake(pass->plan, STALE_RECHECK_MS);
         return true;
     }
@@ -107,7 +114,8 @@ static bool handle_predecessors(struct plan__pass *pass)
     pass->waiting_reason = "PredecessorTerminating";
     pass->waiting_message = ps_arena_printf(
         pass->arena, "waiting until %s %s/%s of an earlier StreamDeployment of this name is gone",
-        model_kind_name(pass->predecessors[0]->kind), pass->predecessors[0]->namespace, pass->predecessors[0]->name);
+        model_kind_name(pass->predecessors[0]->kind), pass->predecessors[0]->namespace,
+        pass->predecessors[0]->name);
     plan__wake(pass->plan, PREDECESSOR_RECHECK_MS);
     return false;
 }
@@ -120,7 +128,7 @@ static void refuse(struct plan__pass *pass, const char *reason, const char *mess
     pass->refused_message = message;
 }
 
-/* ---- what is wanted ------------------------------------------------------------------------------ */
+/* ---- what is wanted ------------------------------------------------------------------------- */
 
 static void check_namespace(struct plan__pass *pass)
 {
@@ -130,15 +138,20 @@ static void check_namespace(struct plan__pass *pass)
         return;
     if (ns == NULL) {
         pass->waiting_reason = "NamespaceNotFound";
-        pass->waiting_message = ps_arena_printf(pass->arena, "namespace %s of PlatformAccount %s does not exist; Penstock "
-                                                "never creates it", pass->target, pass->stream.platform);
+        pass->waiting_message =
+            ps_arena_printf(pass->arena,
+                            "namespace %s of PlatformAccount %s does not exist; Penstock "
+                            "never creates it",
+                            pass->target, pass->stream.platform);
     } else if (ns->deleting || ps_streq(ns->phase, "Terminating")) {
         pass->waiting_reason = "NamespaceTerminating";
-        pass->waiting_message = ps_arena_printf(pass->arena, "namespace %s is being deleted", pass->target);
+        pass->waiting_message =
+            ps_arena_printf(pass->arena, "namespace %s is being deleted", pass->target);
     }
 }
 
-/* Of two streams with the same names, the one that has objects keeps them; of two without, the older goes first. */
+/* Of two streams with the same names, the one that has objects keeps them; of two without, the
+ * older goes first. */
 static void check_rivals(struct plan__pass *pass)
 {
     const struct plan_snapshot *s = pass->s;
@@ -146,23 +159,31 @@ static void check_rivals(struct plan__pass *pass)
     for (size_t i = 0; i < s->rival_count && pass->current == NULL; i++) {
         const struct plan_rival *rival = &s->rivals[i];
         const bool older = rival->created_ms < pass->stream.created_ms ||
-                           (rival->created_ms == pass->stream.created_ms && strcmp(rival->uid, pass->stream.uid) < 0);
+                           (rival->created_ms == pass->stream.created_ms &&
+                            strcmp(rival->uid, pass->stream.uid) < 0);
 
         if (!older || !ps_streq(rival->target_namespace, pass->target))
             continue;
-        pass->conflict = ps_arena_printf(pass->arena,
-                                         "StreamDeployment %s/%s already uses the stream name %s in namespace %s; choose another "
-                                         "spec.streamName or another platform", rival->namespace, rival->name,
-                                         pass->stream.stream_name, pass->target);
+        pass->conflict =
+            ps_arena_printf(pass->arena,
+                            "StreamDeployment %s/%s already uses the stream name %s in namespace "
+                            "%s; choose another "
+                            "spec.streamName or another platform",
+                            rival->namespace, rival->name, pass->stream.stream_name, pass->target);
         plan__wake(pass->plan, CONFLICT_RECHECK_MS);
         return;
     }
 }
 
-static struct plan__place place_of(const struct plan__pass *pass, const struct plan__objects *current, int64_t number)
+static struct plan__place place_of(const struct plan__pass *pass,
+                                   const struct plan__objects *current, int64_t number)
 {
-    return (struct plan__place){.namespace = pass->target, .installation = pass->s->installation, .stream = &pass->stream,
-                                .current = current, .children = pass->own, .child_count = pass->own_count,
+    return (struct plan__place){.namespace = pass->target,
+                                .installation = pass->s->installation,
+                                .stream = &pass->stream,
+                                .current = current,
+                                .children = pass->own,
+                                .child_count = pass->own_count,
                                 .number = number};
 }
 
@@ -170,9 +191,10 @@ static int64_t next_number(const struct plan__pass *pass)
 {
     int64_t highest = 0;
 
-    for (size_t i = 0; i < pass->own_count; i++)
+    for (size_t i = 0; i < pass->own_count; i++) {
         if (pass->own[i]->revision > highest)
             highest = pass->own[i]->revision;
+    }
     return highest + 1;
 }
 
@@ -184,13 +206,16 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
 
     if (s->account == NULL) {
         refuse(pass, "PlatformNotFound",
-               ps_arena_printf(pass->arena, "spec.platform: there is no PlatformAccount %s (kubectl get pacct lists them)",
-                               pass->stream.platform));
+               ps_arena_printf(
+                   pass->arena,
+                   "spec.platform: there is no PlatformAccount %s (kubectl get pacct lists them)",
+                   pass->stream.platform));
         return;
     }
     if (s->account->problem.code != 0) {
         refuse(pass, "PlatformInvalid",
-               ps_arena_printf(pass->arena, "PlatformAccount %s: %s", s->account->name, s->account->problem.message));
+               ps_arena_printf(pass->arena, "PlatformAccount %s: %s", s->account->name,
+                               s->account->problem.message));
         return;
     }
     plan__apps(pass->arena, &pass->stream, s->account, s->registry, &pass->wanted);
@@ -204,13 +229,13 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
         refuse(pass, reason, ps_arena_dup(pass->arena, err.message));
 }
 
-/* ---- which revision is in force ------------------------------------------------------------------- */
+/* ---- which revision is in force ------------------------------------------------------------- */
 
 /* The data of the current revision; false while it has to be fetched, or cannot be read. */
 static bool load_current(struct plan__pass *pass, struct plan__objects *out, struct json_t **input)
 {
-    const struct plan_fact *fact =
-        plan__ask(pass->plan, pass->s, MODEL_REVISION, pass->current->namespace, pass->current->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION,
+                                             pass->current->namespace, pass->current->name);
     struct ps_err err;
 
     if (fact == NULL)
@@ -221,13 +246,16 @@ static bool load_current(struct plan__pass *pass, struct plan__objects *out, str
     }
     if (plan__revision_read(pass->arena, fact->object, out, input, &err) == 0)
         return true;
-    refuse(pass, "RevisionUnreadable",
-           ps_arena_printf(pass->arena, "%s; delete it to make a new one from the spec", err.message));
+    refuse(
+        pass, "RevisionUnreadable",
+        ps_arena_printf(pass->arena, "%s; delete it to make a new one from the spec", err.message));
     return false;
 }
 
-/* Does the spec as it was when the revision was made render today to what the spec of today renders to? */
-static bool same_rendering(struct plan__pass *pass, const struct json_t *old_input, const struct plan__objects *current)
+/* Does the spec as it was when the revision was made render today to what the spec of today renders
+ * to? */
+static bool same_rendering(struct plan__pass *pass, const struct json_t *old_input,
+                           const struct plan__objects *current)
 {
     struct json_t *object PS_AUTO_JS = js_copy(pass->stream.object);
     struct json_t *spec = js_copy(old_input);
@@ -237,13 +265,15 @@ static bool same_rendering(struct plan__pass *pass, const struct json_t *old_inp
     const char *reason;
 
     js_set(object, "spec", spec);
-    if (model_stream_read(pass->arena, object, &old, NULL) != 0 || !ps_streq(old.platform, pass->stream.platform))
+    if (model_stream_read(pass->arena, object, &old, NULL) != 0 ||
+        !ps_streq(old.platform, pass->stream.platform))
         return false; /* the account at hand is that of the new platform */
     plan__apps(pass->arena, &old, pass->s->account, pass->s->registry, &wanted);
     struct plan__place place = place_of(pass, current, next_number(pass));
 
     place.stream = &old;
-    if (wanted.reason != NULL || plan__render(pass->arena, &wanted, &place, &rendered, &reason, NULL) != 0)
+    if (wanted.reason != NULL ||
+        plan__render(pass->arena, &wanted, &place, &rendered, &reason, NULL) != 0)
         return false;
     const bool same = strcmp(rendered.hash, pass->fresh.hash) == 0;
 
@@ -273,15 +303,22 @@ static void keep_numbers(struct plan__objects *fresh, const struct plan__objects
 
 static bool create_revision(struct plan__pass *pass, int64_t number, const struct json_t *input)
 {
-    struct json_t *body =
-        plan__revision_body(pass->arena, &pass->stream, pass->s->installation, number, input, &pass->fresh);
+    struct json_t *body = plan__revision_body(pass->arena, &pass->stream, pass->s->installation,
+                                              number, input, &pass->fresh);
 
     if (body == NULL) {
-        refuse(pass, "StreamTooLarge", "the stream's objects are larger than what Kubernetes keeps of a revision; split the "
-                                       "stream, or give its apps fewer and shorter properties");
+        refuse(
+            pass, "StreamTooLarge",
+            "the stream's objects are larger than what Kubernetes keeps of a revision; split the "
+            "stream, or give its apps fewer and shorter properties");
         return false;
     }
-    plan__op(pass->plan, 1, PLAN_CREATE, MODEL_REVISION, pass->stream.namespace, js_path_str(body, "metadata.name"), NULL, body);
+    plan__op(pass->plan, (struct plan_op){.stage = 1,
+                                          .verb = PLAN_CREATE,
+                                          .kind = MODEL_REVISION,
+                                          .namespace = pass->stream.namespace,
+                                          .name = js_path_str(body, "metadata.name"),
+                                          .body = body});
     pass->busy = true;
     return true;
 }
@@ -303,24 +340,28 @@ static void outdated_paths(struct plan__pass *pass, const struct plan__objects *
 
     for (size_t i = 0; i < pass->fresh.count; i++) {
         const struct plan__object *o = &pass->fresh.items[i];
-        const struct plan__object *before = plan__objects_find(current, o->kind, o->namespace, o->name);
+        const struct plan__object *before =
+            plan__objects_find(current, o->kind, o->namespace, o->name);
 
         if (before != NULL && js_equal(before->body, o->body))
             continue;
         ps_buf_printf(&text, "%s%s %s: ", text.n ? "; " : "", model_kind_name(o->kind), o->name);
-        if (before == NULL)
+        if (before == NULL) {
             ps_buf_str(&text, "new");
-        else
+        } else {
             codec_diff_paths(&text, before->body, o->body, DIFF_PATHS_MAX);
+        }
     }
-    pass->outdated = ps_arena_printf(pass->arena,
-                                     "account, registry or operator would now render it differently (%s); nothing restarts by "
-                                     "itself: change the annotation " MODEL_ANNOTATION_REDEPLOY " to take it over",
-                                     ps_buf_text(&text));
+    pass->outdated = ps_arena_printf(
+        pass->arena,
+        "account, registry or operator would now render it differently (%s); nothing restarts by "
+        "itself: change the annotation " MODEL_ANNOTATION_REDEPLOY " to take it over",
+        ps_buf_text(&text));
 }
 
 /* The spec renders, and not to what the current revision has. */
-static void changed_rendering(struct plan__pass *pass, struct plan__objects *names, bool spec_changed, bool redeploy)
+static void changed_rendering(struct plan__pass *pass, struct plan__objects *names,
+                              bool spec_changed, bool redeploy)
 {
     struct json_t *old_input PS_AUTO_JS = NULL, *input PS_AUTO_JS = plan__spec_input(&pass->stream);
     struct plan__objects current;
@@ -342,12 +383,15 @@ static void changed_rendering(struct plan__pass *pass, struct plan__objects *nam
     use_objects(pass, &current, pass->current->revision);
 }
 
-/* The spec is the one that the current revision was made from: it was valid then, and registry and account are read
- * only when a revision is made. */
+/* The spec is the one that the current revision was made from: it was valid then, and registry and
+ * account are read only when a revision is made. */
 static void accepted_before(struct plan__pass *pass)
 {
-    pass->outdated = ps_arena_printf(pass->arena, "account or registry have changed: deployed now, it would be refused (%s: %s); "
-                                     "what runs goes on", pass->refused_reason, pass->refused_message);
+    pass->outdated = ps_arena_printf(
+        pass->arena,
+        "account or registry have changed: deployed now, it would be refused (%s: %s); "
+        "what runs goes on",
+        pass->refused_reason, pass->refused_message);
     pass->refused_reason = pass->refused_message = NULL;
 }
 
@@ -359,20 +403,25 @@ static void choose_revision(struct plan__pass *pass)
     struct ps_err err;
 
     plan__spec_hash(input, hash);
-    if (pass->current != NULL && plan__manifest_read(pass->arena, pass->current->manifest, &current, &err) != 0) {
-        refuse(pass, "RevisionUnreadable",
-               ps_arena_printf(pass->arena, "ControllerRevision %s: %s; delete it to make a new one from the spec",
-                               pass->current->name, err.message));
+    if (pass->current != NULL &&
+        plan__manifest_read(pass->arena, pass->current->manifest, &current, &err) != 0) {
+        refuse(
+            pass, "RevisionUnreadable",
+            ps_arena_printf(pass->arena,
+                            "ControllerRevision %s: %s; delete it to make a new one from the spec",
+                            pass->current->name, err.message));
         pass->blind = true; /* nobody knows what shall be there: touch nothing */
         return;
     }
     if (pass->refused_reason == NULL)
         render_fresh(pass, &current);
-    const bool redeploy = pass->current != NULL && !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
-                                                            pass->current->redeploy ? pass->current->redeploy : "");
+    const bool redeploy =
+        pass->current != NULL && !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
+                                           pass->current->redeploy ? pass->current->redeploy : "");
 
     if (pass->fresh.count == 0) { /* refused: what runs stays as it is */
-        if (pass->current != NULL && !redeploy && pass->s->account != NULL && ps_streq(hash, pass->current->spec_hash))
+        if (pass->current != NULL && !redeploy && pass->s->account != NULL &&
+            ps_streq(hash, pass->current->spec_hash))
             accepted_before(pass);
         if (pass->current != NULL)
             use_objects(pass, &current, pass->current->revision);
@@ -390,7 +439,17 @@ static void choose_revision(struct plan__pass *pass)
     use_objects(pass, &pass->fresh, pass->current->revision);
 }
 
-/* ---- the pass --------------------------------------------------------------------------------------- */
+/* ---- the pass ------------------------------------------------------------------------------- */
+
+void plan__patch_stream(struct plan__pass *pass, struct json_t *body)
+{
+    plan__op(pass->plan, (struct plan_op){.stage = 0,
+                                          .verb = PLAN_PATCH,
+                                          .kind = MODEL_STREAM,
+                                          .namespace = pass->stream.namespace,
+                                          .name = pass->stream.name,
+                                          .body = body});
+}
 
 static void add_finalizer(struct plan__pass *pass)
 {
@@ -402,20 +461,22 @@ static void add_finalizer(struct plan__pass *pass)
     js_push(finalizers, js_string(MODEL_FINALIZER));
     js_set_str(metadata, "resourceVersion", pass->stream.rv);
     js_set(metadata, "finalizers", finalizers);
-    plan__op(pass->plan, 0, PLAN_PATCH, MODEL_STREAM, pass->stream.namespace, pass->stream.name, NULL, body);
+    plan__patch_stream(pass, body);
 }
 
 static bool writes_elsewhere(const struct plan__pass *pass)
 {
-    for (size_t i = 0; i < pass->plan->op_count; i++)
-        if (pass->plan->ops[i].verb == PLAN_CREATE && !ps_streq(pass->plan->ops[i].namespace, pass->stream.namespace))
+    for (size_t i = 0; i < pass->plan->op_count; i++) {
+        if (pass->plan->ops[i].verb == PLAN_CREATE &&
+            !ps_streq(pass->plan->ops[i].namespace, pass->stream.namespace))
             return true;
+    }
     return false;
 }
 
 static void reconcile(struct plan__pass *pass)
 {
-    pass->target = pass->s->account == NULL         ? NULL
+    pass->target = pass->s->account == NULL      ? NULL
                    : pass->s->account->namespace ? pass->s->account->namespace
                                                  : pass->stream.namespace;
     if (handle_predecessors(pass))
@@ -448,10 +509,11 @@ struct plan *plan_stream(const struct plan_snapshot *snapshot)
     if (model_stream_read(pass.arena, snapshot->cr, &pass.stream, &err) != 0)
         refuse(&pass, "InvalidSpec", ps_arena_dup(pass.arena, err.message));
     sort_children(&pass);
-    if (pass.stream.deleting)
+    if (pass.stream.deleting) {
         plan__stream_cleanup(&pass);
-    else
+    } else {
         reconcile(&pass);
+    }
     plan__objects_fini(&pass.fresh);
     plan__objects_fini(&pass.objects);
     return plan;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Golden files of the planner: for each test/golden/plan/<case>/, what plan_stream makes of in.json is
- * compared with plan.json, or written there (--update). in.json is a snapshot (test/unit/support/snapshot.h)
- * and may be short:
+ * Golden files of the planner: for each test/golden/plan/<case>/, what plan_stream makes of in.json
+ * is compared with plan.json, or written there (--update). in.json is a snapshot
+ * (test/unit/support/snapshot.h) and may be short:
  *
  *   "base": "../_base/in.json"            laid under this file (RFC 7386); relative to the case
  *   "crStatusFrom": "<case>"              the CR's status is what that case's plan writes
  *   in children: {"fromCase": "<case>", "ops": ["Deployment/foo-predict-v1"], "merge": {…}}
- *                                         what those create operations make ("ops" absent: all of them);
- *                                         "ready": true rolls out Deployments; merge is laid over each
- *   in facts:    {"fromCase": "<case>", "op": "ControllerRevision/…"}    present, with that body
+ *                                         what those create operations make ("ops" absent: all of
+ * them); "ready": true rolls out Deployments; merge is laid over each in facts:    {"fromCase":
+ * "<case>", "op": "ControllerRevision/…"}    present, with that body
  *
- * Directories that begin with '_' are no cases. What a revision has packed is shown unpacked, an object in it
- * that the same plan creates by its name alone.
+ * Directories that begin with '_' are no cases. What a revision has packed is shown unpacked, an
+ * object in it that the same plan creates by its name alone.
  */
 #include "support/snapshot.h"
 
@@ -24,11 +24,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX ((size_t)4 * 1024 * 1024)
+#define FILE_MAX      ((size_t)4 * 1024 * 1024)
 #define PATH_TEXT_MAX ((size_t)1024)
-#define COMMON "first-deploy"
-#define DEPTH_MAX 8 /* cases that build on cases */
-#define CASES_MAX ((size_t)500)
+#define COMMON        "first-deploy"
+#define DEPTH_MAX     8 /* cases that build on cases */
+#define CASES_MAX     ((size_t)500)
 
 static const char *const root = "test/golden/plan";
 
@@ -78,7 +78,8 @@ static struct json_t *read_json(const char *name, const char *file)
     return json;
 }
 
-/* ---- short forms ------------------------------------------------------------------------------ */
+/* ---- short forms ------------------------------------------------------------------------------
+ */
 
 static struct json_t *plan_of(const char *name, int depth);
 
@@ -115,7 +116,8 @@ static struct json_t *created(const struct json_t *op)
 
 static void roll_out(struct json_t *object)
 {
-    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas", "availableReplicas"};
+    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas",
+                                         "availableReplicas"};
     struct json_t *status = js_child(object, "status");
     const int64_t replicas = js_path_int(object, "spec.replicas", 1);
 
@@ -141,12 +143,14 @@ static void add_children(struct json_t *list, const struct json_t *from, int dep
             roll_out(object);
         js_set_str(child, "kind", js_path_str(op, "kind"));
         js_set(child, "object",
-               js_get(from, "merge") ? snapshot_merge(object, js_get(from, "merge")) : js_copy(object));
+               js_get(from, "merge") ? snapshot_merge(object, js_get(from, "merge"))
+                                     : js_copy(object));
         js_push(list, child);
         found++;
     }
     if (found == 0 || (wanted != NULL && found != js_len(wanted)))
-        die(js_path_str(from, "fromCase"), "does not create the objects that another case takes from it");
+        die(js_path_str(from, "fromCase"),
+            "does not create the objects that another case takes from it");
 }
 
 static void add_fact(struct json_t *list, const struct json_t *from, int depth)
@@ -205,10 +209,12 @@ static struct json_t *input_of(const char *name, int depth)
 
     if (status != NULL) {
         struct json_t *before PS_AUTO_JS = input_of(status, depth + 1);
-        struct json_t *plan PS_AUTO_JS = plan_of(status, depth + 1), *patch = js_path(plan, "status.status");
+        struct json_t *plan PS_AUTO_JS = plan_of(status, depth + 1),
+                            *patch = js_path(plan, "status.status");
 
         js_set(js_child(in, "cr"), "status",
-               patch ? snapshot_merge(js_path(before, "cr.status"), patch) : js_copy(js_path(before, "cr.status")));
+               patch ? snapshot_merge(js_path(before, "cr.status"), patch)
+                     : js_copy(js_path(before, "cr.status")));
     }
     expand_list(in, "children", depth + 1, add_children);
     expand_list(in, "facts", depth + 1, add_fact);
@@ -225,7 +231,8 @@ static struct json_t *plan_of(const char *name, int depth)
     return json;
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ----------------------------------------------------------------------------------- */
 
 static const char *const as_known = "as in " COMMON;
 
@@ -277,7 +284,8 @@ static bool is_item(const struct json_t *objects, const struct json_t *body)
 }
 
 /* The packed form depends on the compressor's version. */
-static void show_revision(struct json_t *revision, const struct json_t *ops, const struct json_t *known)
+static void show_revision(struct json_t *revision, const struct json_t *ops,
+                          const struct json_t *known)
 {
     struct json_t *unpacked = snapshot_unpack(revision), *objects PS_AUTO_JS = known_objects(known);
     const struct json_t *list = js_get(unpacked, "objects");

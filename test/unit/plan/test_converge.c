@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever is applied, edited and deleted, whenever the executor dies, and whoever writes meanwhile: in the
- * end the objects are those of a run that nothing disturbed, and no operation on the way was unproven.
+ * Whatever is applied, edited and deleted, whenever the executor dies, and whoever writes
+ * meanwhile: in the end the objects are those of a run that nothing disturbed, and no operation on
+ * the way was unproven.
  */
 #include "plan/world.h"
 
@@ -17,16 +18,19 @@
 #include <string.h>
 
 #ifndef SEEDS /* more by hand: CFLAGS=-DSEEDS=5000 */
-#define SEEDS 25
+#    define SEEDS 25
 #endif
-#define EDITS 25
+#define EDITS    25
 #define JOBS_MAX 8 /* that do something, from any state to rest */
 
 static const char *const registries[] = {
-    "source.cardata=docker:x/cardata:1\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/predict:1\n"
-    "processor.predict=docker:x/predict:2\nsink.cassandra=docker:x/cassandra:1\nsink.log=docker:x/log:1\n"
+    "source.cardata=docker:x/cardata:1\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/"
+    "predict:1\n"
+    "processor.predict=docker:x/predict:2\nsink.cassandra=docker:x/cassandra:1\nsink.log=docker:x/"
+    "log:1\n"
     "app.cardata=docker:x/cardata:1\napp.log=docker:x/log:1\n",
-    "source.cardata=docker:x/cardata:2\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/predict:2\n"
+    "source.cardata=docker:x/cardata:2\nsource.time=docker:x/time:1\nprocessor.predict=docker:x/"
+    "predict:2\n"
     "sink.cassandra=docker:x/cassandra:1\nsink.log=docker:x/log:1\n"
     "app.cardata=docker:x/cardata:1\napp.log=docker:x/log:1\n",
 };
@@ -57,7 +61,8 @@ static const char *const properties[][2] = {
     {"deployer.predict.kubernetes.nonsense", "1"},
 };
 
-/* ---- random inputs --------------------------------------------------------------------------------- */
+/* ---- random inputs
+ * --------------------------------------------------------------------------------- */
 
 static struct json_t *random_spec(struct world *world)
 {
@@ -107,7 +112,8 @@ static void random_account(struct world *world, const char *name)
     js_set_str(list, "readinessProbeDelay", ps_buf_text(&number));
     js_set_str(js_child(list, "limits"), "memory", world_random(world, 2) ? "1Gi" : "2Gi");
     if (world_random(world, 8) == 0)
-        js_set_str(list, "livenessProbeDelay", "soon"); /* not valid: nothing of it may be taken over */
+        js_set_str(list, "livenessProbeDelay",
+                   "soon"); /* not valid: nothing of it may be taken over */
     world_account(world, name, spec);
 }
 
@@ -144,7 +150,8 @@ static void edit(struct world *world, int step)
         world_tick(world);
 }
 
-/* ---- the property ------------------------------------------------------------------------------------- */
+/* ---- the property
+ * ------------------------------------------------------------------------------------- */
 
 static struct json_t *undisturbed(const struct world *end, bool replicas)
 {
@@ -238,7 +245,8 @@ static void reaches_rest_undisturbed(void **state)
         run(seed, 0, 0);
 }
 
-/* ---- what an edit elsewhere must not do ------------------------------------------------------------------ */
+/* ---- what an edit elsewhere must not do
+ * ------------------------------------------------------------------ */
 
 static void account_and_registry_restart_nothing(void **state)
 {
@@ -300,7 +308,8 @@ static void nothing_is_left_after_a_delete(void **state)
     }
 }
 
-/* ---- names that others hold -------------------------------------------------------------------------------- */
+/* ---- names that others hold
+ * -------------------------------------------------------------------------------- */
 
 static const struct json_t *condition(const struct world *world, const char *type)
 {
@@ -337,8 +346,10 @@ static void a_held_name_is_told_and_heals(void **state)
     }
     assert_string_equal(js_path_str(condition(&world, "Ready"), "reason"), "NameConflict");
     assert_string_equal(js_path_str(condition(&world, "NameConflict"), "status"), "True");
-    assert_true(js_equal(js_path(js_at(world.objects, 0), "object.spec"), js_path(holder, "object.spec")));
-    assert_string_equal(js_path_str(js_at(world.objects, 0), "object.metadata.uid"), js_path_str(holder, "object.metadata.uid"));
+    assert_true(
+        js_equal(js_path(js_at(world.objects, 0), "object.spec"), js_path(holder, "object.spec")));
+    assert_string_equal(js_path_str(js_at(world.objects, 0), "object.metadata.uid"),
+                        js_path_str(holder, "object.metadata.uid"));
     world_remove(&world, 0);
     world_remove(&world, 1);
     world_tick(&world);

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRACE_MAX ((size_t)4 * 1024 * 1024)
-#define ROUNDS_MAX 12
+#define TRACE_MAX    ((size_t)4 * 1024 * 1024)
+#define ROUNDS_MAX   12
 #define INSTALLATION "test-installation"
-#define OWNER "StreamDeployment/" WORLD_NAMESPACE "/" WORLD_NAME
+#define OWNER        "StreamDeployment/" WORLD_NAMESPACE "/" WORLD_NAME
 
 #define CHECK(world, cond)                                                                         \
     do {                                                                                           \
@@ -95,10 +95,13 @@ size_t world_count(const struct world *world)
 
 bool world_is_ours(const struct json_t *item)
 {
-    return ps_streq(js_str(js_get(js_path(item, "object.metadata.annotations"), MODEL_ANNOTATION_OWNER)), OWNER);
+    return ps_streq(
+        js_str(js_get(js_path(item, "object.metadata.annotations"), MODEL_ANNOTATION_OWNER)),
+        OWNER);
 }
 
-static struct json_t *find(const struct world *world, enum model_kind kind, const char *namespace, const char *name)
+static struct json_t *find(const struct world *world, enum model_kind kind, const char *namespace,
+                           const char *name)
 {
     if (kind == MODEL_STREAM)
         return world->cr;
@@ -133,7 +136,8 @@ void world_remove(struct world *world, size_t i)
     stamp(world, object, "resourceVersion");
 }
 
-/* ---- the CR and its surroundings ---------------------------------------------------------------- */
+/* ---- the CR and its surroundings ----------------------------------------------------------------
+ */
 
 void world_apply(struct world *world, struct json_t *spec)
 {
@@ -206,7 +210,8 @@ static void add_item(struct world *world, enum model_kind kind, struct json_t *o
     js_push(world->objects, item);
 }
 
-void world_foreign(struct world *world, enum model_kind kind, const char *namespace, const char *name)
+void world_foreign(struct world *world, enum model_kind kind, const char *namespace,
+                   const char *name)
 {
     struct json_t *object = js_object(), *metadata = js_child(object, "metadata");
 
@@ -217,7 +222,8 @@ void world_foreign(struct world *world, enum model_kind kind, const char *namesp
     add_item(world, kind, object);
 }
 
-/* ---- time passes ----------------------------------------------------------------------------------- */
+/* ---- time passes
+ * ----------------------------------------------------------------------------------- */
 
 static bool is_deleted(const struct world *world, const struct json_t *item)
 {
@@ -231,7 +237,8 @@ static bool is_deleted(const struct world *world, const struct json_t *item)
 
 static void roll_out(struct world *world, struct json_t *object)
 {
-    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas", "availableReplicas"};
+    static const char *const counts[] = {"replicas", "readyReplicas", "updatedReplicas",
+                                         "availableReplicas"};
     struct json_t *status = js_object();
     const int64_t replicas = js_path_int(object, "spec.replicas", 1);
 
@@ -255,9 +262,16 @@ void world_tick(struct world *world)
     }
 }
 
-/* ---- operations --------------------------------------------------------------------------------------- */
+/* ---- operations
+ * --------------------------------------------------------------------------------------- */
 
-enum outcome { DONE, KILLED, CONFLICT, HELD, GONE };
+enum outcome {
+    DONE,
+    KILLED,
+    CONFLICT,
+    HELD,
+    GONE
+};
 
 static const char *cr_uid(const struct world *world)
 {
@@ -281,7 +295,8 @@ static enum outcome create(struct world *world, const struct plan_op *op)
 
     if (holder != NULL) {
         /* The snapshot has shown what is ours, so only a foreign object may stand there. */
-        CHECK(world, js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL);
+        CHECK(world,
+              js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL);
         return HELD;
     }
     struct json_t *object = js_copy(op->body);
@@ -318,14 +333,19 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
     CHECK(world, object != NULL);
     if (!ps_streq(rv, js_path_str(object, "metadata.resourceVersion")))
         return CONFLICT;
-    CHECK(world, op->kind == MODEL_STREAM || ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)));
-    struct json_t *result = op->verb == PLAN_PATCH ? snapshot_merge(object, op->body) : apply_strategic(object, op->body);
+    CHECK(world, op->kind == MODEL_STREAM ||
+                     ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)));
+    struct json_t *result = op->verb == PLAN_PATCH ? snapshot_merge(object, op->body)
+                                                   : apply_strategic(object, op->body);
 
     CHECK(world, !js_equal(result, object)); /* no write without a change */
-    CHECK(world, js_equal(js_path(result, "spec.selector"), js_path(object, "spec.selector")) || op->kind == MODEL_SERVICE);
-    CHECK(world, world->may_restart || js_equal(js_path(result, "spec.template"), js_path(object, "spec.template")));
+    CHECK(world, js_equal(js_path(result, "spec.selector"), js_path(object, "spec.selector")) ||
+                     op->kind == MODEL_SERVICE);
+    CHECK(world, world->may_restart ||
+                     js_equal(js_path(result, "spec.template"), js_path(object, "spec.template")));
     if (!js_equal(js_get(result, "spec"), js_get(object, "spec")))
-        js_set_int(js_child(result, "metadata"), "generation", js_path_int(object, "metadata.generation", 0) + 1);
+        js_set_int(js_child(result, "metadata"), "generation",
+                   js_path_int(object, "metadata.generation", 0) + 1);
     stamp(world, result, "resourceVersion");
     if (op->kind == MODEL_DEPLOYMENT && js_path(result, "spec.replicas") == NULL)
         js_set_int(js_child(result, "spec"), "replicas", 1); /* the server's default */
@@ -333,7 +353,8 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
         replace(world, op, result);
         return DONE;
     }
-    const bool ends = js_path_str(result, "metadata.deletionTimestamp") != NULL && js_len(js_path(result, "metadata.finalizers")) == 0;
+    const bool ends = js_path_str(result, "metadata.deletionTimestamp") != NULL &&
+                      js_len(js_path(result, "metadata.finalizers")) == 0;
 
     js_unref(world->cr);
     world->cr = result;
@@ -342,18 +363,16 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
     return DONE;
 }
 
-static enum outcome delete(struct world *world, const struct plan_op *op)
-{
+static enum outcome delete (struct world *world, const struct plan_op *op) {
     struct json_t *object = find(world, op->kind, op->namespace, op->name);
 
-    if (object == NULL)
-        return GONE;
-    if (!ps_streq(op->uid, js_path_str(object, "metadata.uid")))
-        return CONFLICT;
-    CHECK(world, ps_streq(js_str(js_get(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_OWNER)), OWNER));
-    js_set_str(js_child(object, "metadata"), "deletionTimestamp", "2026-11-22T00:00:00Z");
-    stamp(world, object, "resourceVersion");
-    return DONE;
+        if (object == NULL) return GONE;
+        if (!ps_streq(op->uid, js_path_str(object, "metadata.uid"))) return CONFLICT;
+        CHECK(world, ps_streq(js_str(js_get(js_path(object, "metadata.annotations"),
+                                            MODEL_ANNOTATION_OWNER)),
+                              OWNER));
+        js_set_str(js_child(object, "metadata"), "deletionTimestamp", "2026-11-22T00:00:00Z");
+        stamp(world, object, "resourceVersion"); return DONE;
 }
 
 static enum outcome perform(struct world *world, const struct plan_op *op)
@@ -367,13 +386,17 @@ static enum outcome perform(struct world *world, const struct plan_op *op)
         stamp(world, object, "resourceVersion");
     world->ops++;
     if (!chance(world, world->kill_percent))
-        outcome = op->verb == PLAN_CREATE ? create(world, op) : op->verb == PLAN_DELETE ? delete(world, op) : patch(world, op);
-    ps_buf_printf(&world->trace, "    %d %s %s %s/%s: %s\n", op->stage, verbs[op->verb], model_kind_name(op->kind),
-                  op->namespace, op->name, outcomes[outcome]);
+        outcome = op->verb == PLAN_CREATE   ? create(world, op)
+                  : op->verb == PLAN_DELETE ? delete (world, op)
+                                            : patch(world, op);
+    ps_buf_printf(&world->trace, "    %d %s %s %s/%s: %s\n", op->stage, verbs[op->verb],
+                  model_kind_name(op->kind), op->namespace, op->name, outcomes[outcome]);
     return outcome;
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------------------- */
+/* ---- jobs
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
@@ -392,13 +415,15 @@ static struct json_t *snapshot_input(const struct world *world, struct json_t *f
     js_set(in, "cr", js_ref(world->cr));
     js_set(in, "account", js_copy(account));
     js_set_str(in, "registry", world->registry);
-    js_set(in, "targetNamespace", js_copy(js_get(world->namespaces, namespace ? namespace : WORLD_NAMESPACE)));
+    js_set(in, "targetNamespace",
+           js_copy(js_get(world->namespaces, namespace ? namespace : WORLD_NAMESPACE)));
     js_set(in, "children", children);
     js_set(in, "facts", js_ref(facts));
     return in;
 }
 
-static void learn(const struct world *world, struct json_t *facts, enum model_kind kind, const char *namespace, const char *name)
+static void learn(const struct world *world, struct json_t *facts, enum model_kind kind,
+                  const char *namespace, const char *name)
 {
     struct json_t *fact = js_object();
 
@@ -409,7 +434,8 @@ static void learn(const struct world *world, struct json_t *facts, enum model_ki
     js_push(facts, fact);
 }
 
-/* What became of a plan's operations: KILLED and CONFLICT end the job, HELD has a fact for the next plan. */
+/* What became of a plan's operations: KILLED and CONFLICT end the job, HELD has a fact for the next
+ * plan. */
 static enum outcome perform_all(struct world *world, const struct plan *plan, struct json_t *facts)
 {
     enum outcome worst = DONE;
@@ -443,7 +469,8 @@ static bool write_status(struct world *world, const struct plan *plan)
     js_unref(world->cr);
     world->cr = result;
     stamp(world, world->cr, "resourceVersion");
-    ps_buf_printf(&world->trace, "    status: %s\n", js_path_str(js_at(js_path(world->cr, "status.conditions"), 0), "reason"));
+    ps_buf_printf(&world->trace, "    status: %s\n",
+                  js_path_str(js_at(js_path(world->cr, "status.conditions"), 0), "reason"));
     return true;
 }
 
@@ -458,10 +485,12 @@ bool world_job(struct world *world)
         enum outcome outcome = DONE;
         bool quiet = false, ended = true;
 
-        ps_buf_printf(&world->trace, "  plan: %s, %zu ops, %zu needs\n", plan->summary, plan->op_count, plan->need_count);
+        ps_buf_printf(&world->trace, "  plan: %s, %zu ops, %zu needs\n", plan->summary,
+                      plan->op_count, plan->need_count);
         if (plan->need_count > 0) {
             for (size_t i = 0; i < plan->need_count; i++)
-                learn(world, facts, plan->needs[i].kind, plan->needs[i].namespace, plan->needs[i].name);
+                learn(world, facts, plan->needs[i].kind, plan->needs[i].namespace,
+                      plan->needs[i].name);
             ended = false;
         } else if (plan->op_count > 0 && !status_only) {
             outcome = perform_all(world, plan, facts);
@@ -496,14 +525,16 @@ int world_settle(struct world *world, int max)
     return jobs;
 }
 
-/* ---- what is left in the end --------------------------------------------------------------------------------- */
+/* ---- what is left in the end
+ * --------------------------------------------------------------------------------- */
 
 /* "foo-a-v12" becomes "foo-a-v0". */
 static void blank_numbers(struct ps_buf *out, struct ps_str text)
 {
     while (text.n > 0) {
         ps_buf_char(out, text.p[0]);
-        const bool number = ps_str_starts(text, "-v") && text.n > 2 && text.p[2] >= '0' && text.p[2] <= '9';
+        const bool number =
+            ps_str_starts(text, "-v") && text.n > 2 && text.p[2] >= '0' && text.p[2] <= '9';
 
         text = ps_str_skip(text, 1);
         if (!number)
@@ -517,7 +548,8 @@ static void blank_numbers(struct ps_buf *out, struct ps_str text)
 
 static void forget(struct json_t *object, bool replicas)
 {
-    static const char *const metadata[] = {"uid", "resourceVersion", "generation", "ownerReferences"};
+    static const char *const metadata[] = {"uid", "resourceVersion", "generation",
+                                           "ownerReferences"};
     struct json_t *labels = js_path(object, "metadata.labels"), *spec = js_get(object, "spec");
 
     for (size_t i = 0; i < PS_ARRAY_LEN(metadata); i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small API server in memory, with one StreamDeployment cars/foo, and an executor that carries plans out
- * on it. It checks what every operation must be: proven, ours, and never a second object of a name.
+ * A small API server in memory, with one StreamDeployment cars/foo, and an executor that carries
+ * plans out on it. It checks what every operation must be: proven, ours, and never a second object
+ * of a name.
  */
 #ifndef PS_TEST_WORLD_H
 #define PS_TEST_WORLD_H
@@ -9,14 +10,14 @@
 #include "support/snapshot.h"
 
 #define WORLD_NAMESPACE "cars"
-#define WORLD_NAME "foo"
+#define WORLD_NAME      "foo"
 
 struct world {
-    uint64_t random;         /* state of the generator; the same seed gives the same run */
-    struct json_t *cr;       /* NULL: there is none */
-    struct json_t *accounts; /* name -> object */
+    uint64_t random;           /* state of the generator; the same seed gives the same run */
+    struct json_t *cr;         /* NULL: there is none */
+    struct json_t *accounts;   /* name -> object */
     struct json_t *namespaces; /* name -> object */
-    struct json_t *objects;  /* children and foreign ones: [{kind, object}] */
+    struct json_t *objects;    /* children and foreign ones: [{kind, object}] */
     const char *registry;
     struct ps_buf trace; /* what was done, for the message of a failure */
     int64_t now_ms;
@@ -43,7 +44,8 @@ void world_delete_cr(struct world *world);
 void world_strip_cr(struct world *world);
 void world_account(struct world *world, const char *name, struct json_t *spec /* takes */);
 /* Someone else's object under a name of ours. */
-void world_foreign(struct world *world, enum model_kind kind, const char *namespace, const char *name);
+void world_foreign(struct world *world, enum model_kind kind, const char *namespace,
+                   const char *name);
 /* The last deletes come true, Deployments roll out, what has lost its owner is collected. */
 void world_tick(struct world *world);
 void world_remove(struct world *world, size_t i);
@@ -52,11 +54,12 @@ bool world_is_ours(const struct json_t *item);
 
 /* One job of the executor: true when it had nothing to do and wrote nothing. */
 bool world_job(struct world *world);
-/* Jobs and ticks until a job has nothing to do; the number of jobs that did something, or -1 above max. */
+/* Jobs and ticks until a job has nothing to do; the number of jobs that did something, or -1 above
+ * max. */
 int world_settle(struct world *world, int max);
 
-/* Our children without what differs from run to run: uids, versions, numbers of revisions, and unless `replicas` how
- * many instances run. Sorted. New reference. */
+/* Our children without what differs from run to run: uids, versions, numbers of revisions, and
+ * unless `replicas` how many instances run. Sorted. New reference. */
 struct json_t *world_normal(const struct world *world, bool replicas);
 
 #endif

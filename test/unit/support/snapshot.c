@@ -118,8 +118,7 @@ static int code_of(const char *name)
 static void read_troubles(struct snapshot *self)
 {
     const struct json_t *list = js_get(self->in, "troubles"), *rivals = js_get(self->in, "rivals");
-    struct plan_trouble *troubles =
-        ps_arena_array(&self->arena, js_len(list), sizeof(*troubles));
+    struct plan_trouble *troubles = ps_arena_array(&self->arena, js_len(list), sizeof(*troubles));
     struct plan_rival *others = ps_arena_array(&self->arena, js_len(rivals), sizeof(*others));
 
     for (size_t i = 0; i < js_len(list); i++) {

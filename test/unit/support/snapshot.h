@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A planner's snapshot from JSON, so that tests and golden files write facts as what the API server
- * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry, targetNamespace,
- * children: [{kind, object}], pods: [object], facts: [{kind, namespace, name, object}], troubles,
- * rivals}. A fact without an object is absent, one with "unknown": true is not known.
+ * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
+ * targetNamespace, children: [{kind, object}], pods: [object], facts: [{kind, namespace, name,
+ * object}], troubles, rivals}. A fact without an object is absent, one with "unknown": true is not
+ * known.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H
