@@ -139,9 +139,16 @@ static void read_pod(struct model_object *o, const struct json_t *object)
     }
 }
 
+/* With its NUL; 0 when there is no text. Cuts at a character's boundary. */
 static size_t text_length(const char *text, size_t max)
 {
-    return text ? strnlen(text, max) + 1 : 0;
+    size_t n = text ? strnlen(text, max) : 0;
+
+    if (n == max && text[n] != '\0') {
+        while (n > 0 && ((unsigned char)text[n] & 0xC0U) == 0x80U)
+            n--;
+    }
+    return text ? n + 1 : 0;
 }
 
 /* Copies the texts behind the struct and lets the pointers lead there. */

@@ -166,14 +166,11 @@ bool model_is_secret_key(const char *key)
      * ever. */
     static const char *const words[] = {"password", "passwd",     "secret",
                                         "token",    "credential", "vcap_services"};
-    struct ps_str lower;
-    char text[256];
-    const size_t n = strnlen(key, sizeof(text) - 1);
+    PS_AUTO_FREE char *text = ps_xstrdup(key);
+    const struct ps_str lower = ps_str(text);
 
-    for (size_t i = 0; i < n; i++)
-        text[i] = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] - 'A' + 'a' : key[i]);
-    text[n] = '\0';
-    lower = ps_str_n(text, n);
+    for (char *c = text; *c != '\0'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
     for (size_t i = 0; i < PS_ARRAY_LEN(words); i++) {
         if (ps_str_find(lower, words[i]) >= 0)
             return true;

@@ -63,6 +63,10 @@ def cluster(tmp_path_factory):
     plane.start(manifests=INSTALL)
     yield plane
     plane.stop()
+    # For test_zz_permissions, when the tests are spread over several runs.
+    kept = os.environ.get("PENSTOCK_AUDIT_DIR")
+    if kept and plane.can_restart:
+        shutil.copy(plane.audit_log, Path(kept) / ("audit-%d.log" % os.getpid()))
 
 
 @pytest.fixture(scope="session")

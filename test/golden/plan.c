@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Golden files of the planner: for each test/golden/plan/<case>/, what plan_stream makes of in.json
- * is compared with plan.json, or written there (--update). in.json is a snapshot
- * (test/unit/support/snapshot.h) and may be short:
+ * is compared with plan.json, or written there (--update). `--input CASE` prints a whole snapshot.
+ * in.json is one (test/unit/support/snapshot.h) and may be short:
  *
- *   "base": "../_base/in.json"            laid under this file (RFC 7386); relative to the case
- *   "crStatusFrom": "<case>"              the CR's status is what that case's plan writes
- *   in children: {"fromCase": "<case>", "ops": ["Deployment/foo-predict-v1"], "merge": {…}}
- *                                         what those create operations make ("ops" absent: all of
- * them); "ready": true rolls out Deployments; merge is laid over each in facts:    {"fromCase":
- * "<case>", "op": "ControllerRevision/…"}    present, with that body
+ *   "base": "../_base/in.json"  laid under this file (RFC 7386); relative to the case
+ *   "crStatusFrom": CASE        the CR's status is what that case's plan makes of its own
  *
- * Directories that begin with '_' are no cases. What a revision has packed is shown unpacked, an
- * object in it that the same plan creates by its name alone.
+ *   in children: {"fromCase": CASE, "ops": ["Deployment/foo-predict-v1"], "merge": {}}
+ *       what those create operations make, all of them without "ops"; "ready": true rolls out
+ *       Deployments; merge is laid over each
+ *
+ *   in facts: {"fromCase": CASE, "op": "ControllerRevision/foo-1"}
+ *       present, with that body
+ *
+ * Directories that begin with '_' are no cases. A revision's packed objects are shown unpacked.
+ * What the same plan creates, or the case first-deploy had already, is named instead of repeated.
  */
 #include "support/snapshot.h"
 
@@ -391,6 +394,17 @@ static size_t list_cases(struct ps_arena *arena, const char **names)
     return n;
 }
 
+/* The whole snapshot of a case, for a debugger or a fuzzer. */
+static int print_input(const char *name)
+{
+    struct json_t *in PS_AUTO_JS = input_of(name, 0);
+    PS_AUTO_BUF(text, FILE_MAX);
+
+    js_print(&text, in);
+    puts(ps_buf_text(&text));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const bool update = argc > 1 && strcmp(argv[1], "--update") == 0;
@@ -400,6 +414,8 @@ int main(int argc, char **argv)
     size_t n = 0, passed = 0;
 
     codec_init();
+    if (argc == 3 && strcmp(argv[1], "--input") == 0)
+        return print_input(argv[2]);
     ps_arena_init(&arena);
     for (int i = first; i < argc; i++)
         names[n++] = argv[i];

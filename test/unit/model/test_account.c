@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PlatformAccount and its property lists. */
+#include "model/model.h"
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Stays below them. */
+#include <cmocka.h>
+#include <string.h>
+
+static struct json_t *parse(const char *text)
+{
+    struct ps_err err;
+    PS_AUTO_FREE char *copy = ps_xstrdup(text);
+
+    for (char *c = copy; *c != '\0'; c++)
+        *c = *c == '\'' ? '"' : *c;
+    struct json_t *json = js_parse(ps_str(copy), &err);
+
+    if (json == NULL)
+        fail_msg("%s: %s", text, err.message);
+    return json;
+}
+
+/* "key=value key=value", in the order of the list. */
+static const char *text_of(struct ps_arena *arena, const struct model_properties *list)
+{
+    PS_AUTO_BUF(out, 8192);
+
+    for (size_t i = 0; i < list->count; i++)
+        ps_buf_printf(&out, "%s%s=%s", i ? " " : "", list->items[i].key, list->items[i].value);
+    return ps_arena_str(arena, ps_buf_get(&out));
+}
+
+/* ---- flattening ---------------------------------------------------------------------------------
+ */
+
+static void nested_keys_become_flat(void **state)
+{
+    static const struct {
+        const char *json, *flat;
+    } rows[] = {
+        {"{}", ""},
+        {"{'a': 'x', 'b': 1, 'c': true, 'd': false}", "a=x b=1 c=true d=false"},
+        {"{'limits': {'memory': '1Gi', 'cpu': '500m'}}", "limits.memory=1Gi limits.cpu=500m"},
+        {"{'limits.memory': '1Gi'}", "limits.memory=1Gi"},
+        {"{'a': ['x', {'b': 'y'}, ['z']]}", "a[0]=x a[1].b=y a[2][0]=z"},
+        {"{'a': {}, 'b': []}", ""},
+        {"{'a': null}", "a="},
+        {"{'a': 1.5}", "a=1.5"},
+        {"{'a': {'b': 'x'}, 'a.b': 'y'}", "a.b=y"}, /* the same key: the last one */
+        {"{'a': -9223372036854775808}", "a=-9223372036854775808"},
+    };
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct json_t *json PS_AUTO_JS = parse(rows[i].json);
+        struct model_properties list = {0};
+
+        assert_int_equal(model_properties_flatten(&arena, json, 100, &list, NULL), 0);
+        if (strcmp(text_of(&arena, &list), rows[i].flat) != 0)
+            fail_msg("%s: %s", rows[i].json, text_of(&arena, &list));
+    }
+    ps_arena_fini(&arena);
+}
+
+static void flattening_has_limits(void **state)
+{
+    struct ps_arena arena;
+    struct ps_err err = {0};
+    struct model_properties list = {0};
+    PS_AUTO_BUF(deep, 1024);
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (int i = 0; i < 20; i++)
+        ps_buf_str(&deep, "{'a':");
+    ps_buf_str(&deep, "1");
+    for (int i = 0; i < 20; i++)
+        ps_buf_str(&deep, "}");
+    struct json_t *nested PS_AUTO_JS = parse(ps_buf_text(&deep)),
+                          *two PS_AUTO_JS = parse("{'a': 1, 'b': 2}");
+    struct json_t *array PS_AUTO_JS = parse("[1]");
+
+    assert_int_equal(model_properties_flatten(&arena, nested, 100, &list, &err), PS_ELIMIT);
+    assert_int_equal(model_properties_flatten(&arena, two, 1, &list, &err), PS_ELIMIT);
+    assert_int_equal(model_properties_flatten(&arena, array, 1, &list, &err), PS_EINVAL);
+    assert_non_null(strstr(err.message, "expected an object, found a list"));
+    assert_int_equal(model_properties_flatten(&arena, NULL, 1, &list, &err), 0);
+    ps_arena_fini(&arena);
+}
+
+/* ---- placeholders
+ * ------------------------------------------------------------------------------------ */
+
+static void placeholders_come_from_the_variables(void **state)
+{
+    static const struct {
+        const char *value, *expected;
+    } rows[] = {
+        {"plain", "plain"},
+        {"${HOST}", "h1"},
+        {"a${HOST}b${PORT}c", "ah1b9c"},
+        {"${NONE:fallback}", "fallback"},
+        {"${NONE:}", ""},
+        {"${HOST:fallback}", "h1"},
+        {"${NONE:a:b}", "a:b"},
+        {"${KAFKA_SERVICE_HOST}:${KAFKA_SERVICE_PORT}",
+         "${KAFKA_SERVICE_HOST}:${KAFKA_SERVICE_PORT}"},
+        {"${HOST", "${HOST"},
+        {"$HOST $${HOST}", "$HOST $h1"},
+        {"${}", "${}"},
+        {"${:x}", "x"},
+        {"${LOOP}", "${LOOP}"}, /* what a variable holds is not looked at again */
+        {"${EMPTY}", ""},
+    };
+    static struct model_property items[] = {
+        {"HOST", "h1"}, {"PORT", "9"}, {"LOOP", "${LOOP}"}, {"EMPTY", ""}};
+    static const struct model_properties vars = {items, PS_ARRAY_LEN(items), PS_ARRAY_LEN(items)};
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct json_t *json PS_AUTO_JS =
+            parse("{'metadata': {'name': 'a'}, 'spec': {'type': 'Kubernetes', 'properties': {}}}");
+
+        js_set_str(js_path(json, "spec.properties"), "k", rows[i].value);
+        const struct model_account *account = model_account_read(&arena, json, &vars);
+
+        assert_int_equal(account->problem.code, 0);
+        if (!ps_streq(model_properties_get(&account->properties, "k"), rows[i].expected))
+            fail_msg("%s: %s", rows[i].value, model_properties_get(&account->properties, "k"));
+    }
+    ps_arena_fini(&arena);
+}
+
+/* ---- the account
+ * --------------------------------------------------------------------------------------- */
+
+static void an_account_is_read(void **state)
+{
+    struct ps_arena arena;
+    const struct model_properties none = {0};
+    struct json_t *json PS_AUTO_JS =
+        parse("{'metadata': {'name': 'zone', 'uid': 'u', 'resourceVersion': '7', 'generation': 3, "
+              "'finalizers': ['x', 'penstock.dev/cleanup'],"
+              " 'deletionTimestamp': '2026-01-01T00:00:00Z'},"
+              " 'spec': {'type': 'Kubernetes', 'kubernetes': {'namespace': 'ns'}, 'properties': "
+              "{'limits': {'memory': '1Gi'}, 'a': '1'},"
+              " 'streamProperties': {'limits.memory': '2Gi', 'b': '2'}, 'applicationProperties': "
+              "{'stream': {'k': {'x': 'y'}}}},"
+              " 'status': {'streams': 4}}");
+
+    (void)state;
+    ps_arena_init(&arena);
+    const struct model_account *account = model_account_read(&arena, json, &none);
+
+    assert_int_equal(account->problem.code, 0);
+    assert_string_equal(account->name, "zone");
+    assert_string_equal(account->uid, "u");
+    assert_string_equal(account->rv, "7");
+    assert_int_equal(account->generation, 3);
+    assert_true(account->deleting);
+    assert_true(account->has_finalizer);
+    assert_string_equal(account->namespace, "ns");
+    assert_string_equal(text_of(&arena, &account->properties), "limits.memory=2Gi a=1 b=2");
+    assert_string_equal(text_of(&arena, &account->application_properties), "k.x=y");
+    assert_int_equal(js_path_int(account->status, "streams", 0), 4);
+    ps_arena_fini(&arena);
+}
+
+static void bad_accounts_say_where(void **state)
+{
+    static const struct {
+        const char *json, *message;
+    } rows[] = {
+        {"{}", "spec.type: expected Kubernetes, found nothing"},
+        {"{'spec': 7}", "spec.type"},
+        {"{'spec': {'type': 'CloudFoundry'}}", "found CloudFoundry"},
+        {"{'spec': {'type': 'Kubernetes', 'properties': 'x'}}",
+         "spec.properties: expected an object, found a string"},
+        {"{'spec': {'type': 'Kubernetes', 'streamProperties': []}}",
+         "spec.streamProperties: expected an object"},
+        {"{'spec': {'type': 'Kubernetes', 'applicationProperties': {'stream': 1}}}",
+         "spec.applicationProperties.stream"},
+    };
+    const struct model_properties none = {0};
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct json_t *json PS_AUTO_JS = parse(rows[i].json);
+        const struct model_account *account = model_account_read(&arena, json, &none);
+
+        if (account->problem.code == 0 || strstr(account->problem.message, rows[i].message) == NULL)
+            fail_msg("%s: %s", rows[i].json, account->problem.message);
+    }
+    ps_arena_fini(&arena);
+}
+
+/* ---- small things
+ * ------------------------------------------------------------------------------------------ */
+
+static void spellings_are_relaxed(void **state)
+{
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    assert_string_equal(model_relaxed(&arena, "imagePullPolicy"), "imagepullpolicy");
+    assert_string_equal(model_relaxed(&arena, "IMAGE-PULL_policy."), "imagepullpolicy");
+    assert_string_equal(model_relaxed(&arena, "a[0]"), "a[0]");
+    assert_string_equal(model_relaxed(&arena, ""), "");
+    assert_string_equal(model_lower(&arena, "MyStream-1"), "mystream-1");
+    ps_arena_fini(&arena);
+}
+
+static void secret_keys(void **state)
+{
+    static const char *const secrets[] = {"password",
+                                          "spring.datasource.password",
+                                          "DB_PASSWD",
+                                          "my.secret",
+                                          "client-secret-id",
+                                          "accessToken",
+                                          "token",
+                                          "api-key",
+                                          "apiKey",
+                                          "awsCredentials",
+                                          "KEY",
+                                          "vcap_services",
+                                          "spring.datasource.username"};
+    static const char *const plain[] = {
+        "port", "keyspace", "partitionKeyExpression", "format", "", "monkeys", "name"};
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(secrets); i++)
+        if (!model_is_secret_key(secrets[i]))
+            fail_msg("%s is shown", secrets[i]);
+    for (size_t i = 0; i < PS_ARRAY_LEN(plain); i++)
+        if (model_is_secret_key(plain[i]))
+            fail_msg("%s is hidden", plain[i]);
+}
+
+/* A key may be as long as it likes: the word at its end counts too. */
+static void long_secret_keys(void **state)
+{
+    PS_AUTO_BUF(key, 2048);
+
+    (void)state;
+    while (key.n < 1000)
+        ps_buf_str(&key, "abcdefgh.");
+    ps_buf_str(&key, "password");
+    assert_true(model_is_secret_key(ps_buf_text(&key)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nested_keys_become_flat),
+        cmocka_unit_test(flattening_has_limits),
+        cmocka_unit_test(placeholders_come_from_the_variables),
+        cmocka_unit_test(an_account_is_read),
+        cmocka_unit_test(bad_accounts_say_where),
+        cmocka_unit_test(spellings_are_relaxed),
+        cmocka_unit_test(secret_keys),
+        cmocka_unit_test(long_secret_keys),
+    };
+
+    codec_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
