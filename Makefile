@@ -150,7 +150,7 @@ check-deps: ## layers, third-party headers, and purity of dsl, model and plan (b
 check-selftest: ## does every check notice a planted violation?
 	@hack/check-selftest
 
-demo: all ## a stream from `kubectl apply` to running pods, on a control plane of its own
+demo: ## a stream from `kubectl apply` to running pods, on a control plane of its own
 	@hack/demo
 deps: ## install the Debian packages that are missing
 	@hack/install-deps

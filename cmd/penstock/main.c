@@ -198,7 +198,7 @@ static int load_config(const struct options *options, struct kube_config *config
 
 struct program {
     struct loop *loop;
-    struct operator* op;
+    struct controller *op;
     bool stopping;
 };
 

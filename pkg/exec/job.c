@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define ROUNDS_MAX 12 /* plans of one job; a planner that asks longer waits for its backoff */
+#define TROUBLE_MIN_MS 500 /* a server in trouble is not asked again at once */
+#define ROUNDS_MAX     12  /* plans of one job; a planner that asks longer waits for its backoff */
 
 /* Objects of one key whose last write had no answer. */
 struct exec__doubts {
@@ -240,6 +241,8 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
                NULL);
     }
     job->min_ms = response->err.retry_after_ms;
+    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
+        job->min_ms = TROUBLE_MIN_MS;
     end_job(job, response->code != PS_ENOENT, -1);
 }
 
@@ -296,6 +299,8 @@ static void note_failure(struct exec__job *job, const struct plan_op *op,
     if (response->err.retry_after_ms > job->min_ms)
         job->min_ms = response->err.retry_after_ms;
     job->retry = true;
+    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
+        job->min_ms = TROUBLE_MIN_MS;
     if (response->code == PS_ECONFLICT || response->code == PS_ENOENT)
         return; /* decided on an older state: read on, decide again */
     job->tell = true;
@@ -380,6 +385,13 @@ static void start_op(struct exec__job *job, size_t i)
     (void)start_call(job, &request, i, on_op);
 }
 
+/* All is done: plan from the result at once, so that its status does not wait behind other keys. */
+static void look_again(struct exec__job *job)
+{
+    exec__memory_clear(&job->memory);
+    plan_again(job);
+}
+
 static void run_stage(struct exec__job *job)
 {
     int last = -1;
@@ -397,7 +409,7 @@ static void run_stage(struct exec__job *job)
         }
     }
     if (job->pending == 0)
-        end_job(job, false, 0); /* all done: look at the result at once */
+        look_again(job);
 }
 
 /* ---- planning ------------------------------------------------------------------------------- */

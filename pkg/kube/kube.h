@@ -126,8 +126,8 @@ void kube_cancel(struct kube_call *call);
  * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion
  * at first, then a watch that resumes; 410 in both forms relists; bookmarks advance the resume
  * point; one object that cannot be parsed is logged, reported by on_poison, and harms nothing else.
- * All pages of one list are one snapshot: on_replace is called once, when the last page has come,
- * with every item having been given to on_item before it.
+ * All pages of one list are one snapshot: on_list_end is called once, when the last page has come,
+ * with every item having been given to on_list_item before it.
  */
 struct kube_reflector;
 

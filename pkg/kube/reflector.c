@@ -17,6 +17,7 @@
 /* client-go's numbers: backoff, its reset, watch time-out and what counts as a very short watch. */
 #define BACKOFF_FIRST_MS     800
 #define BACKOFF_MAX_MS       30000
+#define REFUSED_FIRST_MS     2000
 #define BACKOFF_RESET_MS     120000
 #define WATCH_TIMEOUT_MIN_MS 300000
 #define WATCH_TIMEOUT_MAX_MS 600000
@@ -97,9 +98,11 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state,
         return;
     if (now - reflector->backed_off_ms > BACKOFF_RESET_MS)
         loop_backoff_reset(backoff);
-    /* Permissions and definitions don't come back within a second. */
-    if (err->code == PS_EDENIED || err->code == PS_ENOENT || err->code == PS_EAUTH)
-        backoff->delay_ms = backoff->max_ms;
+    /* Permissions and definitions don't come back within a second; but an API server that has just
+     * started refuses for a moment what it allows later, so this starts low, too. */
+    if ((err->code == PS_EDENIED || err->code == PS_ENOENT || err->code == PS_EAUTH) &&
+        backoff->delay_ms < REFUSED_FIRST_MS)
+        backoff->delay_ms = REFUSED_FIRST_MS < backoff->max_ms ? REFUSED_FIRST_MS : backoff->max_ms;
     const int64_t delay = loop_backoff_next(backoff);
 
     reflector->backed_off_ms = now;

@@ -67,6 +67,7 @@ struct model_object {
     int64_t revision;                    /* label; -1 = none */
     int64_t generation;
     bool deleting;
+    bool has_owner; /* an owner reference: collected with its owner */
     /* StreamDeployment: spec.platform and spec.streamName with their defaults */
     const char *platform, *stream_name;
     int64_t created_ms; /* 0 = not readable */

@@ -38,6 +38,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->rv = js_path_str(object, "metadata.resourceVersion");
     o->generation = js_path_int(object, "metadata.generation", 0);
     o->deleting = js_path_str(object, "metadata.deletionTimestamp") != NULL;
+    o->has_owner = js_len(js_path(object, "metadata.ownerReferences")) > 0;
     o->owner = annotation(object, MODEL_ANNOTATION_OWNER);
     o->owner_uid = label(object, MODEL_LABEL_OWNER_UID);
     o->app = label(object, MODEL_LABEL_APP);
@@ -142,13 +143,15 @@ static void read_pod(struct model_object *o, const struct json_t *object)
 /* With its NUL; 0 when there is no text. Cuts at a character's boundary. */
 static size_t text_length(const char *text, size_t max)
 {
-    size_t n = text ? strnlen(text, max) : 0;
+    if (text == NULL)
+        return 0;
+    size_t n = strnlen(text, max);
 
     if (n == max && text[n] != '\0') {
         while (n > 0 && ((unsigned char)text[n] & 0xC0U) == 0x80U)
             n--;
     }
-    return text ? n + 1 : 0;
+    return n + 1;
 }
 
 /* Copies the texts behind the struct and lets the pointers lead there. */

@@ -11,7 +11,7 @@ static void free_account(struct operator__account *account)
     ps_free(account);
 }
 
-void operator__accounts_fini(struct operator* op)
+void operator__accounts_fini(struct controller *op)
 {
     size_t at = 0;
     const char *key;
@@ -23,13 +23,13 @@ void operator__accounts_fini(struct operator* op)
 }
 
 /* Parsed at the first use after a change. */
-void operator__account_changed(struct operator* op, const struct model_object *before,
+void operator__account_changed(struct controller *op, const struct model_object *before,
                                const struct model_object *after)
 {
     free_account(ps_map_remove(&op->accounts, after ? after->name : before->name));
 }
 
-const struct operator__account *operator__account_get(struct operator* op, const char *name)
+const struct operator__account *operator__account_get(struct controller *op, const char *name)
 {
     struct operator__account *account = ps_map_get(&op->accounts, name);
     const struct operator__entry *entry =
@@ -45,7 +45,7 @@ const struct operator__account *operator__account_get(struct operator* op, const
     return account;
 }
 
-static int64_t count_streams(struct operator* op, const char *name)
+static int64_t count_streams(struct controller *op, const char *name)
 {
     int64_t count = 0;
     size_t at = 0;
@@ -57,7 +57,7 @@ static int64_t count_streams(struct operator* op, const char *name)
     return count;
 }
 
-struct plan *operator__plan_account(struct operator* op, const char *name)
+struct plan *operator__plan_account(struct controller *op, const char *name)
 {
     const struct operator__account *account = operator__account_get(op, name);
     const char *namespace = account ? account->account->namespace : NULL;

@@ -2,7 +2,7 @@
 /* Health endpoints: /healthz says that the loop turns, /readyz that every watch is in step. */
 #include "operator/internal.h"
 
-static int ready(const struct operator* op, struct ps_buf *body)
+static int ready(const struct controller *op, struct ps_buf *body)
 {
     const bool in_step = op->synced && !op->stopping;
 

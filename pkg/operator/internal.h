@@ -42,14 +42,15 @@ struct operator__store {
     bool synced;
     /* Called after a change; before or after may be NULL. `essential`: something that a pass looks
      * at. */
-    void (*changed)(struct operator* op, const struct model_object *before,
+    void (*changed)(struct controller *op, const struct model_object *before,
                     const struct model_object *after, bool essential);
-    struct operator* op;
+    struct controller *op;
     struct kube_reflector *reflector;
     char *trouble; /* of the watch; NULL = in order */
 };
 
-void operator__store_init(struct operator__store *store, struct operator* op, enum model_kind kind);
+void operator__store_init(struct operator__store *store, struct controller *op,
+                          enum model_kind kind);
 void operator__store_fini(struct operator__store *store);
 const struct operator__entry *operator__store_get(const struct operator__store *store,
                                                   const char *namespace, const char *name);
@@ -75,8 +76,7 @@ struct operator__account {
     struct model_account *account;
 };
 
-struct operator
-{
+struct controller {
     struct loop *loop;
     struct kube_client *client;
     struct exec *exec;
@@ -88,8 +88,10 @@ struct operator
     struct ps_arena arena;
     struct model_properties account_vars;
     struct operator__store stores[MODEL_KIND_COUNT];
-    struct ps_map accounts;       /* name -> operator__account */
-    struct ps_map registries;     /* namespace -> model_registry */
+    struct ps_map accounts;   /* name -> operator__account */
+    struct ps_map registries; /* namespace -> model_registry */
+    struct ps_map
+        registries_told; /* "namespace/name" -> resourceVersion whose problems were told, owned */
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */
     struct kube_call *start_call; /* of what is asked for at start */
@@ -100,25 +102,26 @@ struct operator
 };
 
 /* sources.c */
-void operator__sources_init(struct operator* op);
-void operator__sources_start(struct operator* op);
-void operator__sources_fini(struct operator* op);
-bool operator__all_synced(const struct operator* op);
+void operator__sources_init(struct controller *op);
+void operator__sources_start(struct controller *op);
+void operator__sources_fini(struct controller *op);
+bool operator__all_synced(const struct controller *op);
 /* Keys: "stream/<namespace>/<name>", "account/<name>". */
-void operator__enqueue_stream(struct operator* op, const char *namespace, const char *name);
-void operator__enqueue_account(struct operator* op, const char *name, int64_t delay_ms);
+void operator__enqueue_stream(struct controller *op, const char *namespace, const char *name);
+void operator__enqueue_account(struct controller *op, const char *name, int64_t delay_ms);
 
 /* accounts.c */
-void operator__account_changed(struct operator* op, const struct model_object *before,
+void operator__account_changed(struct controller *op, const struct model_object *before,
                                const struct model_object *after);
-const struct operator__account *operator__account_get(struct operator* op, const char *name);
-void operator__accounts_fini(struct operator* op);
-struct plan *operator__plan_account(struct operator* op, const char *name);
+const struct operator__account *operator__account_get(struct controller *op, const char *name);
+void operator__accounts_fini(struct controller *op);
+struct plan *operator__plan_account(struct controller *op, const char *name);
 
 /* registry.c */
-const struct model_registry *operator__registry(struct operator* op, const char *namespace);
-void operator__registry_changed(struct operator* op, const char *namespace);
-void operator__registries_fini(struct operator* op);
+const struct model_registry *operator__registry(struct controller *op, const char *namespace);
+void operator__registry_changed(struct controller *op, const char *namespace);
+void operator__registries_fini(struct controller *op);
+void operator__told_fini(struct controller *op);
 
 /* What the executor has learned in this job. */
 struct operator__evidence {
@@ -129,7 +132,7 @@ struct operator__evidence {
 };
 
 /* streams.c */
-struct plan *operator__plan_stream(struct operator* op, const char *namespace, const char *name,
+struct plan *operator__plan_stream(struct controller *op, const char *namespace, const char *name,
                                    const struct operator__evidence *evidence);
 
 /* admin.c */

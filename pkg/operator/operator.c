@@ -51,7 +51,7 @@ static struct plan *on_plan(void *self, const char *text, const struct plan_fact
 
 static void on_subject(void *self, const char *text, struct exec_subject *out)
 {
-    struct operator* op = self;
+    struct controller *op = self;
     PS_CLEANUP(key_fini) struct key key = key_parse(text);
     const enum model_kind kind = key.is_stream ? MODEL_STREAM : MODEL_ACCOUNT;
     const struct operator__entry *entry =
@@ -73,7 +73,7 @@ static bool is_child_kind(enum model_kind kind)
 /* Children of others are no business of our stores: no watch would ever take them out again. */
 static void on_observe(void *self, enum model_kind kind, const struct json_t *object)
 {
-    struct operator* op = self;
+    struct controller *op = self;
     const char *installation =
         js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
 
@@ -84,14 +84,14 @@ static void on_observe(void *self, enum model_kind kind, const struct json_t *ob
 
 static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)
 {
-    struct operator* op = self;
+    struct controller *op = self;
 
     operator__store_absent(&op->stores[kind], namespace, name);
 }
 
 static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms)
 {
-    struct operator* op = self;
+    struct controller *op = self;
 
     if (failed) {
         (void)loop_queue_failed(op->queue, key, min_ms);
@@ -102,18 +102,18 @@ static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, 
 
 static void on_run(void *self, const char *key)
 {
-    struct operator* op = self;
+    struct controller *op = self;
 
     exec_run(op->exec, key);
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static void ask_installation(struct operator* op);
+static void ask_installation(struct controller *op);
 
 static void on_version(void *self, const struct kube_response *response)
 {
-    struct operator* op = self;
+    struct controller *op = self;
     const char *version = response->code == 0 ? js_path_str(response->object, "gitVersion") : NULL;
 
     op->start_call = NULL;
@@ -127,7 +127,7 @@ static void on_version(void *self, const struct kube_response *response)
     operator__sources_start(op);
 }
 
-static void ask_version(struct operator* op)
+static void ask_version(struct controller *op)
 {
     const struct kube_request request = {.verb = KUBE_GET, .raw = true, .raw_path = "/version"};
 
@@ -136,7 +136,7 @@ static void ask_version(struct operator* op)
 
 static void on_installation(void *self, const struct kube_response *response)
 {
-    struct operator* op = self;
+    struct controller *op = self;
     const char *uid = response->code == 0 ? js_path_str(response->object, "metadata.uid") : NULL;
 
     op->start_call = NULL;
@@ -150,7 +150,7 @@ static void on_installation(void *self, const struct kube_response *response)
     ask_version(op);
 }
 
-static void ask_installation(struct operator* op)
+static void ask_installation(struct controller *op)
 {
     const struct kube_request request = {
         .verb = KUBE_GET, .kind = exec_kind(MODEL_NAMESPACE), .name = op->namespace};
@@ -162,7 +162,7 @@ static void ask_installation(struct operator* op)
 
 static void on_timer(void *self)
 {
-    struct operator* op = self;
+    struct controller *op = self;
 
     if (!op->stopping) {
         ask_installation(op);
@@ -175,7 +175,7 @@ static void on_timer(void *self)
     op->stopped(op->stopped_self);
 }
 
-void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *self), void *self)
+void operator_stop(struct controller *op, int64_t grace_ms, void (*stopped)(void *self), void *self)
 {
     op->stopping = true;
     op->stopped = stopped;
@@ -187,10 +187,10 @@ void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct operator* operator_new(struct loop *loop, struct kube_client *client,
-                              const struct operator_options *options, struct ps_err *err)
+struct controller *operator_new(struct loop *loop, struct kube_client *client,
+                                const struct operator_options *options, struct ps_err *err)
 {
-    struct operator* op = ps_xcalloc(1, sizeof(*op));
+    struct controller *op = ps_xcalloc(1, sizeof(*op));
     const struct exec_callbacks callbacks = {.plan = on_plan,
                                              .subject = on_subject,
                                              .observe = on_observe,
@@ -211,6 +211,7 @@ struct operator* operator_new(struct loop *loop, struct kube_client *client,
     ps_map_init(&op->accounts);
     ps_map_init(&op->registries);
     ps_map_init(&op->recounts);
+    ps_map_init(&op->registries_told);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
     op->queue = loop_queue_new(
@@ -226,7 +227,7 @@ struct operator* operator_new(struct loop *loop, struct kube_client *client,
     return op;
 }
 
-void operator_start(struct operator* op)
+void operator_start(struct controller *op)
 {
     if (op->installation != NULL) {
         ask_version(op);
@@ -235,7 +236,7 @@ void operator_start(struct operator* op)
     }
 }
 
-void operator_free(struct operator* op)
+void operator_free(struct controller *op)
 {
     if (op == NULL)
         return;
@@ -250,6 +251,7 @@ void operator_free(struct operator* op)
     operator__accounts_fini(op);
     operator__registries_fini(op);
     ps_map_fini(&op->registries);
+    operator__told_fini(op);
     ps_arena_fini(&op->arena);
     ps_free(op->namespace);
     ps_free(op->installation);

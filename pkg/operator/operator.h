@@ -20,13 +20,14 @@ struct operator_options {
     size_t concurrency; /* streams in work at once; 0 = 16 */
 };
 
-struct operator;
-struct operator* operator_new(struct loop *loop, struct kube_client *client,
-                              const struct operator_options *options,
-                              struct ps_err *err) PS_MUST_CHECK;
-void operator_start(struct operator* op);
+struct controller;
+struct controller *operator_new(struct loop *loop, struct kube_client *client,
+                                const struct operator_options *options,
+                                struct ps_err *err) PS_MUST_CHECK;
+void operator_start(struct controller *op);
 /* Takes no new work; `stopped` is called once when what runs has ended, or after grace_ms. */
-void operator_stop(struct operator* op, int64_t grace_ms, void (*stopped)(void *self), void *self);
-void operator_free(struct operator* op);
+void operator_stop(struct controller *op, int64_t grace_ms, void (*stopped)(void *self),
+                   void *self);
+void operator_free(struct controller *op);
 
 #endif

@@ -9,7 +9,7 @@
 #define PROBLEMS_TOLD_MAX 5 /* of one ConfigMap; the log has them all */
 
 struct reading {
-    struct operator* op;
+    struct controller *op;
     const struct model_object *config_map;
     int told;
 };
@@ -41,12 +41,38 @@ static int by_key(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void read_config_map(struct operator* op, struct model_registry *registry,
+/* Each version of a ConfigMap is read for many namespaces; its problems are told once. */
+static bool told_before(struct controller *op, const struct model_object *map)
+{
+    PS_AUTO_BUF(key, 1024);
+
+    ps_buf_printf(&key, "%s/%s", map->namespace, map->name);
+    char *told = ps_map_get(&op->registries_told, ps_buf_text(&key));
+
+    if (ps_streq(told, map->rv))
+        return true;
+    ps_free(ps_map_put(&op->registries_told, ps_buf_text(&key), ps_xstrdup(map->rv)));
+    return false;
+}
+
+void operator__told_fini(struct controller *op)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->registries_told, &at, &key, &value))
+        ps_free(value);
+    ps_map_fini(&op->registries_told);
+}
+
+static void read_config_map(struct controller *op, struct model_registry *registry,
                             const struct operator__entry *entry)
 {
     struct json_t *object PS_AUTO_JS = js_parse(ps_str(entry->text), NULL);
     const struct json_t *data = js_get(object, "data");
     struct reading reading = {op, entry->object, 0};
+    model_registry_on_problem *tell = told_before(op, entry->object) ? NULL : on_problem;
     const char **keys PS_AUTO_FREE = ps_xcalloc(js_len(data), sizeof(const char *));
     void *at = NULL;
     const char *key;
@@ -62,13 +88,12 @@ static void read_config_map(struct operator* op, struct model_registry *registry
 
         ps_buf_printf(&source, "%s/%s[%s]", entry->object->namespace, entry->object->name, keys[i]);
         if (text != NULL) {
-            (void)model_registry_add(registry, ps_buf_text(&source), ps_str(text), on_problem,
-                                     &reading);
+            (void)model_registry_add(registry, ps_buf_text(&source), ps_str(text), tell, &reading);
         }
     }
 }
 
-static void read_namespace(struct operator* op, struct model_registry *registry,
+static void read_namespace(struct controller *op, struct model_registry *registry,
                            const char *namespace)
 {
     struct operator__store *store = &op->stores[MODEL_CONFIG_MAP];
@@ -87,7 +112,7 @@ static void read_namespace(struct operator* op, struct model_registry *registry,
         read_config_map(op, registry, found[i]);
 }
 
-const struct model_registry *operator__registry(struct operator* op, const char *namespace)
+const struct model_registry *operator__registry(struct controller *op, const char *namespace)
 {
     struct model_registry *registry = ps_map_get(&op->registries, namespace);
 
@@ -101,7 +126,7 @@ const struct model_registry *operator__registry(struct operator* op, const char 
     return registry;
 }
 
-void operator__registry_changed(struct operator* op, const char *namespace)
+void operator__registry_changed(struct controller *op, const char *namespace)
 {
     struct model_registry *registry = ps_map_remove(&op->registries, namespace);
 
@@ -111,7 +136,7 @@ void operator__registry_changed(struct operator* op, const char *namespace)
         operator__registries_fini(op); /* it stands behind every namespace's own */
 }
 
-void operator__registries_fini(struct operator* op)
+void operator__registries_fini(struct controller *op)
 {
     size_t at = 0;
     const char *key;

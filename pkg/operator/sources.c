@@ -10,7 +10,7 @@
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-void operator__enqueue_stream(struct operator* op, const char *namespace, const char *name)
+void operator__enqueue_stream(struct controller *op, const char *namespace, const char *name)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
@@ -20,7 +20,7 @@ void operator__enqueue_stream(struct operator* op, const char *namespace, const 
     loop_queue_add(op->queue, ps_buf_text(&key));
 }
 
-void operator__enqueue_account(struct operator* op, const char *name, int64_t delay_ms)
+void operator__enqueue_account(struct controller *op, const char *name, int64_t delay_ms)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
@@ -31,7 +31,7 @@ void operator__enqueue_account(struct operator* op, const char *name, int64_t de
 }
 
 /* The owner annotation "StreamDeployment/<namespace>/<name>" as a key. */
-static void enqueue_owner(struct operator* op, const char *owner)
+static void enqueue_owner(struct controller *op, const char *owner)
 {
     struct ps_str rest = ps_str(owner), kind, namespace;
 
@@ -45,7 +45,7 @@ static void enqueue_owner(struct operator* op, const char *owner)
 }
 
 /* Streams for which `matches` says yes. */
-static void enqueue_streams(struct operator* op,
+static void enqueue_streams(struct controller *op,
                             bool (*matches)(const struct model_object *, const char *),
                             const char *what)
 {
@@ -96,7 +96,7 @@ static const char *index_stream_name(const struct model_object *stream, struct p
 
 /* ---- whom a change concerns ----------------------------------------------------------------- */
 
-static void child_changed(struct operator* op, const struct model_object *before,
+static void child_changed(struct controller *op, const struct model_object *before,
                           const struct model_object *after, bool essential)
 {
     (void)essential;
@@ -115,7 +115,7 @@ static bool same_pod(const struct model_object *a, const struct model_object *b)
            ps_streq(a->cause_message, b->cause_message);
 }
 
-static void pod_changed(struct operator* op, const struct model_object *before,
+static void pod_changed(struct controller *op, const struct model_object *before,
                         const struct model_object *after, bool essential)
 {
     const struct model_object *pod = after ? after : before;
@@ -130,7 +130,7 @@ static void pod_changed(struct operator* op, const struct model_object *before,
 }
 
 /* Streams that share a name wait for each other. */
-static void enqueue_rivals(struct operator* op, const struct model_object *stream)
+static void enqueue_rivals(struct controller *op, const struct model_object *stream)
 {
     PS_AUTO_BUF(key, KEY_MAX);
     const struct operator__list *rivals =
@@ -142,7 +142,7 @@ static void enqueue_rivals(struct operator* op, const struct model_object *strea
 
 /* The number of an account's streams has changed: at once the first time, then not before its time.
  */
-static void recount(struct operator* op, const char *name)
+static void recount(struct controller *op, const char *name)
 {
     int64_t *next = ps_map_get(&op->recounts, name);
     const int64_t now = loop_now_ms();
@@ -160,7 +160,7 @@ static void recount(struct operator* op, const char *name)
     operator__enqueue_account(op, name, wait);
 }
 
-static void stream_changed(struct operator* op, const struct model_object *before,
+static void stream_changed(struct controller *op, const struct model_object *before,
                            const struct model_object *after, bool essential)
 {
     const struct model_object *stream = after ? after : before;
@@ -181,7 +181,7 @@ static void stream_changed(struct operator* op, const struct model_object *befor
         recount(op, new_platform);
 }
 
-static void account_changed(struct operator* op, const struct model_object *before,
+static void account_changed(struct controller *op, const struct model_object *before,
                             const struct model_object *after, bool essential)
 {
     const char *name = after ? after->name : before->name;
@@ -198,7 +198,7 @@ static bool same_namespace(const struct model_object *a, const struct model_obje
     return a != NULL && b != NULL && a->deleting == b->deleting && ps_streq(a->phase, b->phase);
 }
 
-static void namespace_changed(struct operator* op, const struct model_object *before,
+static void namespace_changed(struct controller *op, const struct model_object *before,
                               const struct model_object *after, bool essential)
 {
     const struct model_object *any = after ? after : before;
@@ -222,7 +222,7 @@ static void namespace_changed(struct operator* op, const struct model_object *be
     }
 }
 
-static void config_map_changed(struct operator* op, const struct model_object *before,
+static void config_map_changed(struct controller *op, const struct model_object *before,
                                const struct model_object *after, bool essential)
 {
     const char *namespace = after ? after->namespace : before->namespace;
@@ -247,7 +247,7 @@ static const struct source {
     enum selector selector;
     bool whole, metadata_only;
     const char *(*index)(const struct model_object *, struct ps_buf *);
-    void (*changed)(struct operator*, const struct model_object *, const struct model_object *,
+    void (*changed)(struct controller *, const struct model_object *, const struct model_object *,
                     bool);
 } sources[] = {
     {MODEL_ACCOUNT, ALL, true, false, NULL, account_changed},
@@ -260,7 +260,7 @@ static const struct source {
     {MODEL_POD, SPRING_APPS, false, false, index_app, pod_changed},
 };
 
-bool operator__all_synced(const struct operator* op)
+bool operator__all_synced(const struct controller *op)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         if (!op->stores[sources[i].kind].synced)
@@ -270,7 +270,7 @@ bool operator__all_synced(const struct operator* op)
 }
 
 /* Accounts, and the owners of what we made: they may be gone. */
-static void enqueue_store(struct operator* op, const struct source *source)
+static void enqueue_store(struct controller *op, const struct source *source)
 {
     size_t at = 0;
     const char *key;
@@ -288,7 +288,7 @@ static void enqueue_store(struct operator* op, const struct source *source)
 }
 
 /* Everything that was there before the operator was. */
-static void enqueue_everything(struct operator* op)
+static void enqueue_everything(struct controller *op)
 {
     enqueue_streams(op, is_in_namespace, NULL);
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++)
@@ -308,7 +308,7 @@ static void on_item(void *self, const struct json_t *object)
 static void on_list_end(void *self, const char *rv)
 {
     struct operator__store *store = self;
-    struct operator* op = store->op;
+    struct controller *op = store->op;
 
     operator__store_list_end(store, rv);
     if (op->synced || !operator__all_synced(op))
@@ -351,7 +351,7 @@ static void on_health(void *self, const char *trouble)
            "kind", model_kind_name(store->kind), "error", trouble, NULL);
 }
 
-void operator__sources_init(struct operator* op)
+void operator__sources_init(struct controller *op)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
@@ -363,7 +363,7 @@ void operator__sources_init(struct operator* op)
     }
 }
 
-static const char *selector_text(const struct operator* op, enum selector selector,
+static const char *selector_text(const struct controller *op, enum selector selector,
                                  struct ps_buf *text)
 {
     switch (selector) {
@@ -382,7 +382,7 @@ static const char *selector_text(const struct operator* op, enum selector select
     return ps_buf_text(text);
 }
 
-void operator__sources_start(struct operator* op)
+void operator__sources_start(struct controller *op)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
@@ -409,7 +409,7 @@ void operator__sources_start(struct operator* op)
     }
 }
 
-void operator__sources_fini(struct operator* op)
+void operator__sources_fini(struct controller *op)
 {
     size_t at = 0;
     const char *key;

@@ -8,7 +8,8 @@
 #define KEY_MAX  ((size_t)1024)
 #define TEXT_MAX CODEC_JSON_MAX
 
-void operator__store_init(struct operator__store *store, struct operator* op, enum model_kind kind)
+void operator__store_init(struct operator__store *store, struct controller *op,
+                          enum model_kind kind)
 {
     *store = (struct operator__store){.op = op, .kind = kind};
     ps_map_init(&store->entries);

@@ -25,7 +25,7 @@ static void gather(struct ps_arena *arena, struct gathered *all, const struct op
     all->count += list->count;
 }
 
-static struct gathered children_of(struct operator* op, struct ps_arena *arena,
+static struct gathered children_of(struct controller *op, struct ps_arena *arena,
                                    const char *namespace, const char *name)
 {
     static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_SERVICE, MODEL_REVISION};
@@ -38,7 +38,7 @@ static struct gathered children_of(struct operator* op, struct ps_arena *arena,
     return all;
 }
 
-static struct gathered pods_of(struct operator* op, struct ps_arena *arena,
+static struct gathered pods_of(struct controller *op, struct ps_arena *arena,
                                const struct gathered *children)
 {
     struct gathered all = {0};
@@ -56,7 +56,7 @@ static struct gathered pods_of(struct operator* op, struct ps_arena *arena,
     return all;
 }
 
-static const char *target_of(struct operator* op, const char *platform, const char *namespace)
+static const char *target_of(struct controller *op, const char *platform, const char *namespace)
 {
     const struct operator__account *account = operator__account_get(op, platform);
 
@@ -65,7 +65,7 @@ static const char *target_of(struct operator* op, const char *platform, const ch
     return account->account->namespace ? account->account->namespace : namespace;
 }
 
-static void add_rivals(struct operator* op, struct ps_arena *arena,
+static void add_rivals(struct controller *op, struct ps_arena *arena,
                        const struct model_object *stream, struct plan_snapshot *s)
 {
     const struct operator__list *list =
@@ -87,7 +87,7 @@ static void add_rivals(struct operator* op, struct ps_arena *arena,
     s->rivals = rivals;
 }
 
-static void add_stream(struct operator* op, struct ps_arena *arena,
+static void add_stream(struct controller *op, struct ps_arena *arena,
                        const struct model_object *stream, struct plan_snapshot *s)
 {
     const struct operator__account *account = operator__account_get(op, stream->platform);
@@ -101,7 +101,7 @@ static void add_stream(struct operator* op, struct ps_arena *arena,
     add_rivals(op, arena, stream, s);
 }
 
-struct plan *operator__plan_stream(struct operator* op, const char *namespace, const char *name,
+struct plan *operator__plan_stream(struct controller *op, const char *namespace, const char *name,
                                    const struct operator__evidence *evidence)
 {
     const struct operator__entry *entry =

@@ -351,10 +351,17 @@ int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings
     const struct row *row = find_row(item ? "environmentvariables" : relaxed, setting->generic);
 
     *known = row ? PLAN__KNOWN : known_elsewhere(relaxed);
-    if (row == NULL || is_beaten(settings, setting, row->offset))
+    if (row == NULL)
         return 0;
     if (*setting->value == '\0' && row->grammar != ENVIRONMENT)
         return 0; /* blank = not given */
+    if (is_beaten(settings, setting, row->offset)) {
+        const char *checked = NULL;
+
+        *known = PLAN__BEATEN;
+        return row->grammar == QUANTITY ? read_quantity(arena, setting->value, &checked, err)
+                                        : read_mebibytes(arena, setting->value, &checked, err);
+    }
     return item ? apply_item(arena, settings, setting->value, err)
                 : apply_row(arena, settings, row, !from_account, setting->value, err);
 }

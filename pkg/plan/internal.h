@@ -64,6 +64,7 @@ struct plan__setting {
 
 enum plan__known {
     PLAN__KNOWN,
+    PLAN__BEATEN, /* known, but the account's limits beat it */
     PLAN__NOT_YET,
     PLAN__STRANGE
 };

@@ -129,7 +129,9 @@ static void warn_deployer(struct plan__gather *g, const char *written, enum plan
         return;
     model_properties_put(g->arena, &g->told, written, "");
     plan__warn(g, "%s is ignored: %s", written,
-               known == PLAN__NOT_YET ? "not supported yet" : "unknown key");
+               known == PLAN__NOT_YET  ? "not supported yet"
+               : known == PLAN__BEATEN ? "the account's limits win; use kubernetes.limits.…"
+                                       : "unknown key");
 }
 
 /* The weaker ones first: memory, then limits.memory; a probe's keys for any type, then those for
@@ -162,9 +164,10 @@ static int apply_deployer(struct plan__gather *g, const struct deployer_key *p,
         return 0;
     const struct plan__setting setting = {PLAN__FROM_STREAM, generic, key, p->value};
 
-    if (plan__settings_apply(g->arena, settings, &setting, &known, &err) != 0)
+    if (plan__settings_apply(g->arena, settings, &setting, &known, &err) != 0) {
         return plan__refuse(g, "InvalidProperty", "spec.properties[%s]: %s", p->written,
                             err.message);
+    }
     warn_deployer(g, p->written, known);
     return 0;
 }

@@ -315,8 +315,7 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
     if (phase == UNDEPLOYED && sum->resting > 0)
         return (struct verdict){true, false, "NoInstances", "every app has a count of 0"};
     if (sum->message != NULL) {
-        return (struct verdict){false, phase == FAILED, sum->reason ? sum->reason : "NotReady",
-                                sum->message};
+        return (struct verdict){false, phase == FAILED, sum->reason, sum->message};
     }
     return (struct verdict){false, false, "Deploying",
                             "waiting for the apps' instances to be ready"};
@@ -371,9 +370,9 @@ static void tell(struct plan__pass *pass)
     const int64_t old_revision = js_path_int(pass->stream.status, "revision", 0);
 
     if (pass->revision > 0 && pass->revision != old_revision) {
-        plan__event(
-            pass->plan, false, "RevisionCreated",
-            ps_arena_printf(pass->arena, "revision %lld is deployed", (long long)pass->revision));
+        plan__event(pass->plan, false, "RevisionCreated",
+                    ps_arena_printf(pass->arena, "revision %lld was made from the spec",
+                                    (long long)pass->revision));
     }
     for (size_t i = 0; i < pass->conditions.count; i++) {
         const struct model_condition *c = &pass->conditions.items[i];

@@ -40,6 +40,13 @@ static int newest_first(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* Beside its CR a child has an owner reference, unless someone deleted the CR with
+ * --cascade=orphan: then it is theirs. */
+static bool is_orphaned(const struct plan_snapshot *s, const struct model_object *child)
+{
+    return ps_streq(child->namespace, s->namespace) && !child->has_owner;
+}
+
 /* Children whose owner uid is another one belong to a CR of the same name that is gone. */
 static void sort_children(struct plan__pass *pass)
 {
@@ -51,7 +58,7 @@ static void sort_children(struct plan__pass *pass)
     for (size_t i = 0; i < s->child_count; i++) {
         if (ps_streq(s->children[i]->owner_uid, pass->stream.uid)) {
             pass->own[pass->own_count++] = s->children[i];
-        } else {
+        } else if (!is_orphaned(s, s->children[i])) {
             pass->predecessors[pass->predecessor_count++] = s->children[i];
         }
     }

@@ -211,7 +211,7 @@ static void a_deployment_is_projected(void **state)
     struct model_object *o =
         project(MODEL_DEPLOYMENT,
                 "{" META ", 'labels': {'penstock.dev/owner-uid': 'cr', 'penstock.dev/app': 'a', "
-                         "'penstock.dev/revision': '12',"
+                "'penstock.dev/revision': '12',"
                 " 'penstock.dev/installation': 'i'}, 'annotations': {'penstock.dev/owner': "
                 "'StreamDeployment/cars/foo',"
                 " 'penstock.dev/replicas-before-suspend': '3'}}, 'spec': {'replicas': 2}, "

@@ -406,6 +406,8 @@ static void account_limits_beat_generic_ones(void **state)
           {PLAN__FROM_STREAM, true, "cpu", "2"});
     STEPS("limits.memory=3Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi"},
           {PLAN__FROM_STREAM, false, "limits.memory", "3Gi"});
+    STEPS("limits.memory=1Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi"},
+          {PLAN__FROM_STREAM, true, "memory", ""});
     STEPS("limits.cpu=1 limits.memory=512Mi", {PLAN__FROM_ACCOUNT, false, "limits.cpu", "1"},
           {PLAN__FROM_STREAM, true, "memory", "512"});
     STEPS("A=[2] B=[1]", {PLAN__FROM_ACCOUNT, false, "environmentVariables", "A=1,B=1"},
