@@ -162,13 +162,32 @@ static void found_holder(struct plan__pass *pass, const struct plan__object *o,
     plan__wake(pass->plan, CONFLICT_RECHECK_MS);
 }
 
+/* A ControllerRevision is written beside the CR, where others than us may write, too: nothing is
+ * created outside the namespace that the account leads to, whatever a revision says. */
+static bool may_create(struct plan__pass *pass, const struct plan__object *o)
+{
+    if (ps_streq(pass->target, o->namespace))
+        return true;
+    if (pass->target != NULL && pass->refused_reason == NULL) {
+        pass->refused_reason = "RevisionUnreadable";
+        pass->refused_message = ps_arena_printf(
+            pass->arena,
+            "the revision in force wants %s %s/%s, but PlatformAccount %s leads to namespace %s; "
+            "delete the "
+            "revision to make a new one from the spec",
+            model_kind_name(o->kind), o->namespace, o->name, pass->stream.platform, pass->target);
+    }
+    return false;
+}
+
 static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct plan_fact *fact = plan__fact(pass->s, o->kind, o->namespace, o->name);
 
     if (fact != NULL && fact->seen == PLAN_PRESENT) {
         found_holder(pass, o, fact->object);
-    } else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL)) {
+    } else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL) &&
+               may_create(pass, o)) {
         create_child(pass, o);
     }
 }

@@ -41,15 +41,24 @@ static enum state pod_state(const struct model_object *pod)
     return DEPLOYING;
 }
 
+/* ErrImagePull and ImagePullBackOff take turns; they are one trouble. */
+static const char *cause_of(const struct model_object *pod)
+{
+    return strcmp(pod->cause, "ErrImagePull") == 0 ? "ImagePullBackOff" : pod->cause;
+}
+
 static const char *pod_message(struct ps_arena *arena, const struct model_object *pod)
 {
     const char *exit = pod->exit_code >= 0 ? ps_arena_printf(arena, " (last exit code %lld)",
                                                              (long long)pod->exit_code)
                                            : "";
 
-    return ps_arena_printf(arena, "pod %s: %s%s%s%s", pod->name, pod->cause, exit,
-                           pod->cause_message ? ": " : "",
-                           pod->cause_message ? pod->cause_message : "");
+    /* The kubelet's words about a crash loop are only its waiting time, which grows with each try.
+     */
+    const bool telling = pod->cause_message != NULL && strcmp(pod->cause, "CrashLoopBackOff") != 0;
+
+    return ps_arena_printf(arena, "pod %s: %s%s%s%s", pod->name, cause_of(pod), exit,
+                           telling ? ": " : "", telling ? pod->cause_message : "");
 }
 
 struct pods {
@@ -85,7 +94,7 @@ static void explain(struct plan__pass *pass, const struct model_object *child,
                     const struct pods *pods, struct app_state *out)
 {
     if (pods->telling != NULL) {
-        out->reason = ps_arena_dup(pass->arena, pods->telling->cause);
+        out->reason = ps_arena_dup(pass->arena, cause_of(pods->telling));
         out->message = pod_message(pass->arena, pods->telling);
     } else if (child->failure_message != NULL) {
         const bool quota = ps_str_find(ps_str(child->failure_message), "exceeded quota") >= 0;
@@ -349,8 +358,10 @@ static bool changed(const struct json_t *old_conditions, const struct model_cond
 {
     const struct json_t *old = model_condition_find(old_conditions, c->type);
 
-    return !ps_streq(js_path_str(old, "reason"), c->reason) ||
-           !ps_streq(js_path_str(old, "message"), c->message);
+    if (!ps_streq(js_path_str(old, "reason"), c->reason))
+        return true;
+    /* What a kubelet says of one trouble changes with every try: that is no news. */
+    return strcmp(c->type, "Ready") != 0 && !ps_streq(js_path_str(old, "message"), c->message);
 }
 
 /* Deploying is no news, and Stalled tells its own cause. */

@@ -7,7 +7,7 @@
  *         test/fuzz/codec_patch.c test/unit/codec/apply.c pkg/codec/[a-z]*.c pkg/base/[a-z]*.c \
  *         -ljansson -lyaml -lcrypto -lz
  */
-#include "codec/apply.h"
+#include "support/apply.h"
 #include "codec/codec.h"
 
 #define PATHS_MAX 20

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec: patches from one value to another, by their text and by applying them. */
-#include "codec/apply.h"
+#include "support/apply.h"
 #include "codec/codec.h"
 
 #include <setjmp.h>

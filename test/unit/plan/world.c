@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/world.h"
 
-#include "codec/apply.h"
+#include "support/apply.h"
 
 /* cmocka.h wants these before it. */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codec/apply.h"
+#include "support/apply.h"
 
 #include <stdio.h>
 #include <string.h>
