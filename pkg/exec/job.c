@@ -15,20 +15,7 @@ struct exec__doubts {
 
 static void plan_again(struct exec__job *job);
 
-/* ---- kinds and calls ------------------------------------------------------------------------ */
-
-const struct kube_kind *exec_kind(enum model_kind kind)
-{
-    static struct kube_kind kinds[MODEL_KIND_COUNT];
-
-    if (kinds[kind].kind == NULL) {
-        const struct model_kind_info *info = model_kind_info(kind);
-
-        kinds[kind] = (struct kube_kind){info->group, info->version, info->plural, info->kind,
-                                         info->namespaced};
-    }
-    return &kinds[kind];
-}
+/* ---- calls ------------------------------------------------------------------------ */
 
 static void unlink_call(struct exec__call *call)
 {
