@@ -64,7 +64,11 @@ const struct dsl__token *dsl__eat_any(struct dsl__parser *p)
 /* The kinds that are ever demanded, in SCDF's words. */
 static const char *kind_words(enum dsl__kind kind)
 {
-    return kind == DSL__IDENT ? "identifier" : kind == DSL__GT ? "gt(>)" : "equals(=)";
+    if (kind == DSL__IDENT)
+        return "identifier";
+    if (kind == DSL__CLOSE_PAREN)
+        return "close_paren())";
+    return kind == DSL__GT ? "gt(>)" : "equals(=)";
 }
 
 const struct dsl__token *dsl__eat(struct dsl__parser *p, enum dsl__kind kind)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dsl: the stream definition language of Spring Cloud Data Flow: lexer, parser, printer.
+ * dsl: the stream and task definition languages of Spring Cloud Data Flow: lexer, parser, printer.
  *
  * The accepted texts, the error numbers, positions and messages are those of SCDF 2.11. Positions
  * are UTF-16 code units, as SCDF counts them. Pure: no clock, file or environment; linear in the
- * text. Ownership: everything in a `dsl_stream` lives in the arena that the caller gave.
+ * text. Ownership: everything that is returned lives in the arena that the caller gave.
  *
  * Where SCDF fails with a null pointer, a definition is accepted or refused as its grammar has it;
  * stream names are ASCII; errors show one line of the text, long ones in part, secrets starred out.
@@ -20,9 +20,19 @@
 #include "base/base.h"
 
 /* The longest definition that is read, in bytes; longer texts are error DSL_TOO_LONG. */
-#define DSL_TEXT_MAX ((size_t)1024 * 1024)
-/* The most apps in one stream. */
-#define DSL_APPS_MAX ((size_t)1000)
+#define DSL_TEXT_MAX             ((size_t)1024 * 1024)
+/* The most apps in one stream or task, those that transitions lead to included. */
+#define DSL_APPS_MAX             ((size_t)1000)
+/* Splits and brackets of a task within one another. */
+#define DSL_TASK_DEPTH_MAX       ((size_t)64)
+/* The most transitions in one task. */
+#define DSL_TASK_TRANSITIONS_MAX ((size_t)1000)
+/* The longest name of a task, as in SCDF's database. */
+#define DSL_TASK_NAME_MAX        ((size_t)255)
+/* The most problems of one task that are told. */
+#define DSL_TASK_PROBLEMS_MAX    16
+/* The most nodes, and links, of a graph; transitions may copy sequences many times. */
+#define DSL_TASK_GRAPH_MAX       ((size_t)100000)
 
 /* SCDF's codes (100…171); below 100 ours. */
 enum dsl_code {
@@ -30,6 +40,8 @@ enum dsl_code {
     DSL_TOO_LONG = 1,
     DSL_TOO_MANY_APPS = 2,
     DSL_NOT_UTF8 = 3, /* or a NUL byte in it */
+    DSL_TOO_DEEP = 4,
+    DSL_TOO_MANY_TRANSITIONS = 5,
     DSL_UNEXPECTED_DATA_AFTER_STREAMDEF = 100,
     DSL_NO_WHITESPACE_BEFORE_ARG_NAME = 101,
     DSL_NO_WHITESPACE_BEFORE_ARG_EQUALS = 102,
@@ -45,13 +57,27 @@ enum dsl_code {
     DSL_EXPECTED_APPNAME = 118,
     DSL_EXPECTED_WHITESPACE_BEFORE_ARGUMENT = 119,
     DSL_ILLEGAL_STREAM_NAME = 122,
+    DSL_ILLEGAL_TASK_NAME = 123,
     DSL_EXPECTED_DESTINATION_PREFIX = 133,
     DSL_NO_WHITESPACE_IN_DESTINATION_DEFINITION = 139,
     DSL_DUPLICATE_LABEL = 143,
     DSL_NO_WHITESPACE_IN_DOTTED_NAME = 145,
     DSL_EXPECTED_WHITESPACE_AFTER_LABEL_COLON = 147,
     DSL_EXPECTED_STREAM_NAME_AFTER_LABEL_COLON = 148,
+    DSL_TASK_DOUBLE_AND_REQUIRED = 150,
+    DSL_TASK_DOUBLE_OR_REQUIRED = 151,
+    DSL_TASK_UNQUOTED_TRANSITION_CHECK_MUST_BE_NUMBER = 154,
+    DSL_TASK_NO_LABELS_ON_PARENS = 155,
     DSL_NO_DOUBLE_LABELS = 156,
+    DSL_TASK_ARROW_SHOULD_BE_PRECEDED_BY_CODE = 157,
+    DSL_TASK_VALIDATION_SECONDARY_SEQUENCES_MUST_BE_NAMED = 158,
+    DSL_TASK_VALIDATION_DUPLICATE_LABEL = 159,
+    DSL_TASK_VALIDATION_TRANSITION_TARGET_LABEL_UNDEFINED = 160,
+    DSL_TASK_UNEXPECTED_DATA = 162,
+    DSL_TASK_MORE_INPUT = 163,
+    DSL_TASK_VALIDATION_LABEL_CLASHES_WITH_TASKAPP_NAME = 164,
+    DSL_TASK_VALIDATION_APP_NAME_CLASHES_WITH_LABEL = 165,
+    DSL_TASK_VALIDATION_APP_NAME_ALREADY_IN_USE = 166,
     DSL_DONT_MIX_PIPE_AND_DOUBLEPIPE = 169,
     DSL_DONT_USE_DOUBLEPIPE_WITH_CHANNELS = 170,
     DSL_UNEXPECTED_DATA_IN_DESTINATION_NAME = 171,
@@ -65,6 +91,7 @@ struct dsl_error {
     size_t position;     /* UTF-16 code units from the start of the text */
     const char *message; /* SCDF's words without prefix; in the arena */
     const char *text; /* "111E:(pos 5): message", the line at fault, a caret below; in the arena */
+    struct dsl_error *next; /* codes 158…166 of a task: its next problem, or NULL; in the arena */
 };
 
 struct dsl_option {
@@ -118,5 +145,72 @@ enum dsl_app_type dsl_stream_app_type(const struct dsl_stream *stream, size_t i)
  * option of the same name. In the arena; *count entries. */
 struct dsl_option *dsl_stream_properties(struct ps_arena *arena, const struct dsl_stream *stream,
                                          size_t i, size_t *count);
+
+/* ---- tasks --------------------------------------------------------------------------------- */
+
+enum dsl_task_step_kind {
+    DSL_TASK_FLOW, /* steps one after another; the outermost ones are the sequences of the task */
+    DSL_TASK_FLOW_END,
+    DSL_TASK_SPLIT, /* holds flows, which run side by side */
+    DSL_TASK_SPLIT_END,
+    DSL_TASK_APP,
+    DSL_TASK_TRANSITION, /* of the app before it */
+};
+
+/* A task is the list of what a walk through it meets, in the order of the text. */
+struct dsl_task_step {
+    enum dsl_task_step_kind kind;
+    bool quoted;        /* transition: the condition is an exit status, else a number or * */
+    const char *label;  /* flow, split: its own or NULL; transition: the one that it leads to */
+    const char *status; /* transition: the condition, without quotes */
+    size_t app;         /* app; transition without label: its place in `apps` */
+};
+
+struct dsl_task {
+    const char *name;
+    struct dsl_app *apps; /* in the order of the text, those that transitions lead to included */
+    size_t app_count;
+    struct dsl_task_step *steps;
+    size_t step_count;
+    size_t sequence_count;
+    bool composed; /* anything but one app without transitions */
+};
+
+struct dsl_task_node {
+    size_t id;
+    const char *name;          /* START, END, SYNC, $END, $FAIL or the app's */
+    const char *label;         /* or NULL */
+    const struct dsl_app *app; /* NULL for START, END, SYNC, $END and $FAIL */
+};
+
+struct dsl_task_link {
+    size_t from, to;        /* ids */
+    const char *transition; /* the condition, or NULL: always */
+};
+
+struct dsl_task_graph {
+    struct dsl_task_node *nodes;
+    size_t node_count;
+    struct dsl_task_link *links;
+    size_t link_count;
+};
+
+/* NULL and *bad filled when the text or the name is refused. Problems with labels and names are
+ * all told, along bad->next; others end the reading. */
+struct dsl_task *dsl_task_parse(struct ps_arena *arena, struct ps_str name, struct ps_str text,
+                                struct dsl_error *bad) PS_MUST_CHECK;
+/* Canonical text, as for streams; sequences are lines. */
+const char *dsl_task_print(struct ps_arena *arena, const struct dsl_task *task);
+/* What SCDF's runner gets: names of child tasks instead of apps, no arguments, no labels. As there,
+ * nothing stands between sequences, and label references stay: neither can be run. */
+const char *dsl_task_executable(struct ps_arena *arena, const struct dsl_task *task);
+/* The child task of app i < app_count: "<task>-<label or name>". */
+const char *dsl_task_child_name(struct ps_arena *arena, const struct dsl_task *task, size_t i);
+/* Repeated names resolved: last wins, first position kept. *count entries. */
+const struct dsl_option *dsl_task_arguments(struct ps_arena *arena, const struct dsl_app *app,
+                                            size_t *count);
+/* NULL when SCDF draws none: a transition leads to the label of a split, of another transition's
+ * target, or of an app in a flow that is not its own; or the graph is above DSL_TASK_GRAPH_MAX. */
+struct dsl_task_graph *dsl_task_graph(struct ps_arena *arena, const struct dsl_task *task);
 
 #endif

@@ -20,7 +20,7 @@
 
 #define MESSAGES(X)                                                                                \
     X(TOO_LONG, "the definition is longer than 1048576 bytes")                                     \
-    X(TOO_MANY_APPS, "more than 1000 apps in one stream")                                          \
+    X(TOO_MANY_APPS, "more than 1000 apps in one definition")                                      \
     X(NOT_UTF8, "the text is not valid UTF-8 without NUL bytes")                                   \
     X(UNEXPECTED_DATA_AFTER_STREAMDEF, "Found unexpected data after stream definition: '{0}'")     \
     X(NO_WHITESPACE_BEFORE_ARG_NAME, "No whitespace allowed between -- and option name")           \
@@ -51,9 +51,33 @@
     X(DONT_MIX_PIPE_AND_DOUBLEPIPE, "do not mix | and || when specifying a list of applications")  \
     X(DONT_USE_DOUBLEPIPE_WITH_CHANNELS,                                                           \
       "do not use || between source/processor/sink apps in a stream, use |")                       \
-    X(UNEXPECTED_DATA_IN_DESTINATION_NAME, "unexpected data in destination name '{0}'")
+    X(UNEXPECTED_DATA_IN_DESTINATION_NAME, "unexpected data in destination name '{0}'")            \
+    X(TOO_DEEP, "more than 64 splits and brackets within one another")                             \
+    X(TOO_MANY_TRANSITIONS, "more than 1000 transitions in one definition")                        \
+    X(ILLEGAL_TASK_NAME, "illegal name for a task '{0}'")                                          \
+    X(TASK_DOUBLE_AND_REQUIRED, "task dsl flow requires a pair of &, not just one")                \
+    X(TASK_DOUBLE_OR_REQUIRED, "task dsl requires a pair of |")                                    \
+    X(TASK_UNQUOTED_TRANSITION_CHECK_MUST_BE_NUMBER,                                               \
+      "transition conditions must be quoted literals, numerics or * but '{0}' is not")             \
+    X(TASK_NO_LABELS_ON_PARENS, "labels cannot be specified on parenthesized groups")              \
+    X(TASK_ARROW_SHOULD_BE_PRECEDED_BY_CODE,                                                       \
+      "transition arrow must be preceeded by the exit code that should drive the transition")      \
+    X(TASK_VALIDATION_SECONDARY_SEQUENCES_MUST_BE_NAMED,                                           \
+      "secondary sequences must have labels or are unreachable")                                   \
+    X(TASK_VALIDATION_DUPLICATE_LABEL, "this label has already been defined")                      \
+    X(TASK_VALIDATION_TRANSITION_TARGET_LABEL_UNDEFINED,                                           \
+      "transition specifies an undefined label")                                                   \
+    X(TASK_UNEXPECTED_DATA, "unexpected data in task definition '{0}'")                            \
+    X(TASK_MORE_INPUT, "after parsing a valid task, there is still more data: '{0}'")              \
+    X(TASK_VALIDATION_LABEL_CLASHES_WITH_TASKAPP_NAME,                                             \
+      "the label clashes with an existing unlabeled task application name")                        \
+    X(TASK_VALIDATION_APP_NAME_CLASHES_WITH_LABEL, "the app name clashes with an existing label")  \
+    X(TASK_VALIDATION_APP_NAME_ALREADY_IN_USE,                                                     \
+      "duplicate app name. Use a label to ensure uniqueness")
 
 _Static_assert(DSL_TEXT_MAX == 1048576 && DSL_APPS_MAX == 1000, "the messages name the limits");
+_Static_assert(DSL_TASK_DEPTH_MAX == 64, "the messages name the limits");
+_Static_assert(DSL_TASK_TRANSITIONS_MAX == 1000, "the messages name the limits");
 
 static const struct {
     enum dsl_code code;

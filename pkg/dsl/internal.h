@@ -24,6 +24,10 @@ enum dsl__kind {
     DSL__AND,
     DSL__REFERENCE,
     DSL__NEWLINE,
+    DSL__AND_AND, /* these only in tasks */
+    DSL__ARROW,
+    DSL__OPEN_PAREN,
+    DSL__CLOSE_PAREN,
 };
 
 /* Byte offsets; 32 bits hold DSL_TEXT_MAX, and a text may be nothing but tokens of one byte. */
@@ -67,6 +71,21 @@ bool dsl__secret_span(struct ps_str text, size_t from, size_t *start, size_t *en
 
 /* False after reporting. The tokens are the caller's in both cases. */
 PS_MUST_CHECK bool dsl__lex(const struct dsl__source *src, struct dsl__tokens *tokens);
+PS_MUST_CHECK bool dsl__lex_task(const struct dsl__source *src, struct dsl__tokens *tokens);
+
+/* Where the languages differ; values, blanks and quoted texts are the same in both. */
+struct dsl__language {
+    bool (*starts_name)(char c);
+    size_t (*name_end)(struct ps_str text, size_t at); /* of the name that starts at byte `at` */
+    /* Everything else that is no quote; moves *at on. */
+    bool (*lex_sign)(const struct dsl__source *src, struct dsl__tokens *tokens, size_t *at);
+};
+
+PS_MUST_CHECK bool dsl__lex_language(const struct dsl__source *src, struct dsl__tokens *tokens,
+                                     const struct dsl__language *language);
+void dsl__push(struct dsl__tokens *tokens, enum dsl__kind kind, size_t start, size_t end);
+bool dsl__starts_name(char c);    /* [A-Za-z0-9_] */
+bool dsl__continues_name(char c); /* [A-Za-z0-9_$-] */
 
 struct dsl__value {
     struct dsl__token token;
@@ -120,5 +139,94 @@ bool dsl__fail_on(const struct dsl__parser *p, enum dsl_code code, const struct 
 
 /* All options that follow, into the scratch list, which is emptied first. */
 PS_MUST_CHECK bool dsl__eat_options(struct dsl__parser *p);
+/* Adds an app with the options that were just read; first is the label or, without one, the name.
+ */
+void dsl__add_app(struct dsl__parser *p, const struct dsl__token *first,
+                  const struct dsl__token *name);
+/* A literal without the quotes around it; doubled ones of their kind become one. */
+char *dsl__unquoted(struct ps_arena *arena, struct ps_str text);
+
+/* Not too long, and UTF-8; false after reporting. */
+PS_MUST_CHECK bool dsl__check_text(const struct dsl__source *src);
+/* Reports an illegal name with that code. */
+PS_MUST_CHECK bool dsl__check_name(const struct dsl__parser *p, enum dsl_code code,
+                                   struct ps_str name);
+
+/* A task as it is read: the steps, and of each the byte that its errors point at. */
+struct dsl__step {
+    struct dsl_task_step step;
+    uint32_t at; /* label, or else name or <; of a transition its condition */
+};
+
+struct dsl__task {
+    struct dsl__parser p;
+    struct dsl__step *steps; /* owned scratch */
+    size_t step_count, step_cap;
+    size_t sequences, transitions;
+    size_t depth; /* of splits and brackets, now */
+};
+
+/* What can only be seen in the whole: labels and names. False after filling *p.src.bad. */
+PS_MUST_CHECK bool dsl__check_task(const struct dsl__task *task);
+
+/* ---- the printer --------------------------------------------------------------------------- */
+
+/* `a|b` grows to `a | b` and a quote to two: no text grows fourfold. */
+#define DSL__PRINT_MAX (4 * DSL_TEXT_MAX + 4096)
+
+/* [label: ]name [--option=value]… */
+void dsl__print_app(struct ps_buf *out, const struct dsl_app *app);
+/* In single quotes, those in it doubled. */
+void dsl__print_quoted(struct ps_buf *out, const char *value);
+
+/* ---- the graph of a task ------------------------------------------------------------------- */
+
+#define DSL__NO_NODE SIZE_MAX
+
+/* A transition to a label that was not seen yet. */
+struct dsl__ref {
+    struct dsl__ref *next;
+    size_t from, flow;
+    size_t exit; /* what follows this node follows the copied sequence, too */
+    const char *status, *label;
+};
+
+struct dsl__refs {
+    struct dsl__ref *first, *last;
+};
+
+struct dsl__sequence {
+    const char *label;
+    size_t flow; /* number of its outermost flow */
+    size_t node, node_end, link, link_end;
+    struct dsl__refs refs;
+};
+
+struct dsl__graph {
+    struct ps_arena *arena;
+    const struct dsl_task *task;
+    struct dsl_task_node *nodes; /* owned scratch; [id] */
+    size_t *flows;               /* owned scratch; [id]: the flow that a labelled node is in */
+    struct dsl_task_link *links; /* owned scratch */
+    size_t node_count, node_cap, link_count, link_cap;
+    bool full; /* above DSL_TASK_GRAPH_MAX: nothing is added any more */
+    struct dsl__sequence *sequences;
+    size_t sequence_count;
+    struct dsl__context *contexts; /* the flows and splits that the walk is in */
+    size_t depth, flow_count;
+    size_t app;           /* the node that transitions go from */
+    struct ps_map places; /* "flow:label" */
+    struct ps_buf key;
+};
+
+/* The id; both do nothing but set `full` when the graph is. */
+size_t dsl__add_node(struct dsl__graph *g, const char *name, const struct dsl_app *app);
+void dsl__add_link(struct dsl__graph *g, size_t from, size_t to, const char *status);
+void dsl__add_ref(struct dsl__refs *refs, struct dsl__ref *ref);
+/* Which node has that label in that flow; DSL__NO_NODE when none has. */
+void dsl__set_place(struct dsl__graph *g, size_t flow, const char *label, size_t node);
+size_t dsl__get_place(struct dsl__graph *g, size_t flow, const char *label);
+/* False when that cannot be done: no such sequence, or the graph is full. */
+PS_MUST_CHECK bool dsl__copy_sequences(struct dsl__graph *g);
 
 #endif

@@ -17,14 +17,14 @@ static const enum dsl__kind signs[128] = {
     ['|'] = DSL__PIPE,
 };
 
-static bool starts_name(char c)
+bool dsl__starts_name(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static bool continues_name(char c)
+bool dsl__continues_name(char c)
 {
-    return starts_name(c) || c == '$' || c == '-';
+    return dsl__starts_name(c) || c == '$' || c == '-';
 }
 
 static bool is_quote(char c)
@@ -49,10 +49,10 @@ bool dsl__starts_value(char c)
 
 bool dsl__is_plain(struct ps_str text)
 {
-    if (text.n == 0 || !starts_name(text.p[0]))
+    if (text.n == 0 || !dsl__starts_name(text.p[0]))
         return false;
     for (size_t i = 1; i < text.n; i++) {
-        if (!continues_name(text.p[i]))
+        if (!dsl__continues_name(text.p[i]))
             return false;
     }
     return true;
@@ -71,6 +71,11 @@ static void push(struct dsl__tokens *tokens, struct dsl__token token)
         tokens->list = ps_xrealloc(tokens->list, tokens->cap * sizeof(*tokens->list));
     }
     tokens->list[tokens->count++] = token;
+}
+
+void dsl__push(struct dsl__tokens *tokens, enum dsl__kind kind, size_t start, size_t end)
+{
+    push(tokens, (struct dsl__token){(uint32_t)start, (uint32_t)end, kind});
 }
 
 static struct dsl__token make(enum dsl__kind kind, size_t start, size_t end)
@@ -179,7 +184,7 @@ static bool lex_sign(const struct dsl__source *src, struct dsl__tokens *tokens, 
 
 static size_t name_end(struct ps_str text, size_t at)
 {
-    while (at < text.n && continues_name(text.p[at]))
+    while (at < text.n && dsl__continues_name(text.p[at]))
         at++;
     return at;
 }
@@ -193,7 +198,8 @@ static bool follows_equals(const struct dsl__tokens *tokens, size_t at)
     return last->kind == DSL__EQUALS && last->end == at;
 }
 
-bool dsl__lex(const struct dsl__source *src, struct dsl__tokens *tokens)
+bool dsl__lex_language(const struct dsl__source *src, struct dsl__tokens *tokens,
+                       const struct dsl__language *language)
 {
     const struct ps_str text = src->text;
     size_t at = 0;
@@ -204,8 +210,8 @@ bool dsl__lex(const struct dsl__source *src, struct dsl__tokens *tokens)
 
         if (follows_equals(tokens, at) && !is_blank(c) && c != '\n') {
             fine = lex_value(src, tokens, &at);
-        } else if (starts_name(c)) {
-            const size_t end = name_end(text, at);
+        } else if (language->starts_name(c)) {
+            const size_t end = language->name_end(text, at);
 
             push(tokens, make(DSL__IDENT, at, end));
             at = end;
@@ -214,10 +220,17 @@ bool dsl__lex(const struct dsl__source *src, struct dsl__tokens *tokens)
         } else if (is_quote(c)) {
             fine = lex_literal(src, tokens, &at);
         } else {
-            fine = lex_sign(src, tokens, &at);
+            fine = language->lex_sign(src, tokens, &at);
         }
         if (!fine)
             return false;
     }
     return true;
+}
+
+bool dsl__lex(const struct dsl__source *src, struct dsl__tokens *tokens)
+{
+    static const struct dsl__language streams = {dsl__starts_name, name_end, lex_sign};
+
+    return dsl__lex_language(src, tokens, &streams);
 }

@@ -25,8 +25,7 @@ static bool eat_dotted_name(struct dsl__parser *p, const char **name)
     return true;
 }
 
-/* Without the quotes around it; doubled ones of their kind become one. */
-static char *unquoted(struct ps_arena *arena, struct ps_str text)
+char *dsl__unquoted(struct ps_arena *arena, struct ps_str text)
 {
     const char quote = text.p[0];
     char *value = ps_arena_alloc(arena, text.n);
@@ -51,7 +50,7 @@ static bool eat_value(struct dsl__parser *p, const char **value)
         return true;
     }
     if (token->kind == DSL__LITERAL) {
-        *value = unquoted(p->src.arena, dsl__text_of(p, token));
+        *value = dsl__unquoted(p->src.arena, dsl__text_of(p, token));
         return true;
     }
     /* SCDF inserts the word null for signs, whatever the sign. */

@@ -128,9 +128,8 @@ static struct dsl_app *new_app(struct dsl__parser *p, const struct dsl__token *f
     return &draft->app;
 }
 
-/* With the options that were just read; first is the label or, without one, the name. */
-static void add_app(struct dsl__parser *p, const struct dsl__token *first,
-                    const struct dsl__token *name)
+void dsl__add_app(struct dsl__parser *p, const struct dsl__token *first,
+                  const struct dsl__token *name)
 {
     struct dsl_app *app = new_app(p, first, name);
 
@@ -175,7 +174,7 @@ static bool eat_app(struct dsl__parser *p)
     dsl__checkpoint(p);
     if (!dsl__eat_options(p))
         return false;
-    add_app(p, first, name);
+    dsl__add_app(p, first, name);
     return true;
 }
 
@@ -261,11 +260,11 @@ static bool is_valid_name(struct ps_str name)
     return true;
 }
 
-static bool check_name(const struct dsl__parser *p, struct ps_str name)
+bool dsl__check_name(const struct dsl__parser *p, enum dsl_code code, struct ps_str name)
 {
     const struct dsl__source src = {.arena = p->src.arena, .text = name, .bad = p->src.bad};
 
-    return is_valid_name(name) || dsl__fail_with(&src, DSL_ILLEGAL_STREAM_NAME, 0, &name, 1);
+    return is_valid_name(name) || dsl__fail_with(&src, code, 0, &name, 1);
 }
 
 static bool fail_on_label(const struct dsl__parser *p, size_t i, size_t k)
@@ -314,7 +313,7 @@ static bool eat_stream(struct dsl__parser *p, struct dsl_stream *stream)
     return eat_sink(p, stream) && eat_end(p, stream);
 }
 
-static bool check_text(const struct dsl__source *src)
+bool dsl__check_text(const struct dsl__source *src)
 {
     if (src->text.n > DSL_TEXT_MAX)
         return dsl__fail(src, DSL_TOO_LONG, 0);
@@ -332,12 +331,13 @@ struct dsl_stream *dsl_stream_parse(struct ps_arena *arena, struct ps_str name, 
     struct dsl_stream *stream = ps_arena_alloc(arena, sizeof(*stream));
 
     *bad = (struct dsl_error){0};
-    if (!check_text(&p.src) || !check_text(&named) || !dsl__lex(&p.src, &p.tokens) ||
+    if (!dsl__check_text(&p.src) || !dsl__check_text(&named) || !dsl__lex(&p.src, &p.tokens) ||
         !eat_stream(&p, stream))
         return NULL;
-    if (stream->embedded_name != NULL && !check_name(&p, ps_str(stream->embedded_name)))
+    if (stream->embedded_name != NULL &&
+        !dsl__check_name(&p, DSL_ILLEGAL_STREAM_NAME, ps_str(stream->embedded_name)))
         return NULL;
-    if (!check_name(&p, name) || !check_labels(&p))
+    if (!dsl__check_name(&p, DSL_ILLEGAL_STREAM_NAME, name) || !check_labels(&p))
         return NULL;
     stream->name = ps_arena_str(arena, name);
     stream->app_count = p.app_count;

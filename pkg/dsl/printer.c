@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* `a|b` grows to `a | b` and a quote to two: no text grows fourfold. */
-#define PRINT_MAX (4 * DSL_TEXT_MAX + 4096)
-
 /* Is this text, between an equals sign and a blank, read as a value that is just itself? */
 static bool is_bare(struct ps_str text)
 {
@@ -21,12 +18,8 @@ static bool is_bare(struct ps_str text)
     return !value.open && value.token.kind == DSL__IDENT && value.token.end == text.n;
 }
 
-static void print_value(struct ps_buf *out, const char *value)
+void dsl__print_quoted(struct ps_buf *out, const char *value)
 {
-    if (is_bare(ps_str(value))) {
-        ps_buf_str(out, value);
-        return;
-    }
     ps_buf_char(out, '\'');
     for (const char *c = value; *c != '\0'; c++) {
         ps_buf_char(out, *c);
@@ -34,6 +27,15 @@ static void print_value(struct ps_buf *out, const char *value)
             ps_buf_char(out, '\'');
     }
     ps_buf_char(out, '\'');
+}
+
+static void print_value(struct ps_buf *out, const char *value)
+{
+    if (is_bare(ps_str(value))) {
+        ps_buf_str(out, value);
+    } else {
+        dsl__print_quoted(out, value);
+    }
 }
 
 static void print_option(struct ps_buf *out, const char *name, const char *value)
@@ -44,7 +46,7 @@ static void print_option(struct ps_buf *out, const char *name, const char *value
     print_value(out, value);
 }
 
-static void print_app(struct ps_buf *out, const struct dsl_app *app)
+void dsl__print_app(struct ps_buf *out, const struct dsl_app *app)
 {
     if (app->has_label) {
         ps_buf_str(out, app->label);
@@ -77,7 +79,7 @@ static bool is_bridge(const struct dsl_stream *stream)
 
 const char *dsl_stream_print(struct ps_arena *arena, const struct dsl_stream *stream)
 {
-    PS_AUTO_BUF(out, PRINT_MAX);
+    PS_AUTO_BUF(out, DSL__PRINT_MAX);
 
     print_name(&out, stream);
     if (stream->source != NULL) {
@@ -89,7 +91,7 @@ const char *dsl_stream_print(struct ps_arena *arena, const struct dsl_stream *st
     for (size_t i = 0; i < stream->app_count && !is_bridge(stream); i++) {
         if (i > 0)
             ps_buf_str(&out, stream->unbound ? " || " : " | ");
-        print_app(&out, &stream->apps[i]);
+        dsl__print_app(&out, &stream->apps[i]);
     }
     if (stream->sink != NULL)
         ps_buf_printf(&out, " > :%s", stream->sink->name);

@@ -25,6 +25,7 @@
 #define MODEL_ANNOTATION_REDEPLOY                                                                  \
     "penstock.dev/redeploy" /* on a stream: read registry and account anew */
 #define MODEL_ANNOTATION_SUSPENDED   "penstock.dev/replicas-before-suspend"
+#define MODEL_ANNOTATION_BODY_HASH   "penstock.dev/body-hash" /* of a child: what we wrote */
 #define MODEL_ANNOTATION_SPEC_HASH   "penstock.dev/spec-hash"
 #define MODEL_ANNOTATION_RENDER_HASH "penstock.dev/render-hash"
 #define MODEL_ANNOTATION_MANIFEST    "penstock.dev/manifest"
@@ -63,6 +64,7 @@ struct model_object {
     enum model_kind kind;
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app; /* annotation and labels of ours */
+    const char *body_hash;               /* annotation */
     const char *installation;            /* label */
     int64_t revision;                    /* label; -1 = none */
     int64_t generation;

@@ -43,6 +43,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->owner_uid = label(object, MODEL_LABEL_OWNER_UID);
     o->app = label(object, MODEL_LABEL_APP);
     o->installation = label(object, MODEL_LABEL_INSTALLATION);
+    o->body_hash = annotation(object, MODEL_ANNOTATION_BODY_HASH);
     if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
         o->revision = -1;
     o->exit_code = -1;
@@ -178,6 +179,7 @@ static struct model_object *pack(const struct model_object *from)
         F(cause, TEXT_MAX),
         F(cause_message, TEXT_MAX),
         F(redeploy, TEXT_MAX),
+        F(body_hash, TEXT_MAX),
         F(installation, TEXT_MAX),
         F(platform, TEXT_MAX),
         F(stream_name, TEXT_MAX),

@@ -105,13 +105,13 @@ static void index_remove(struct operator__store *store, const struct model_objec
 
 /* ---- versions ------------------------------------------------------------------------------- */
 
-/* Is a newer than b? Versions that are no numbers cannot be compared: then what comes later is
- * newer. */
-static bool is_newer(const char *a, const char *b)
+/* Versions that are no numbers cannot be compared: neither is known, and what comes later counts.
+ */
+static bool known_newer(const char *a, const char *b)
 {
     int order;
 
-    return b == NULL || !kube_rv_compare(a, b, &order) || order > 0;
+    return b != NULL && kube_rv_compare(a, b, &order) && order > 0;
 }
 
 static bool known_older(const char *a, const char *b)
@@ -180,7 +180,7 @@ void operator__store_put(struct operator__store *store, const struct json_t *obj
                        (old == NULL && own_write && known_older(seen->rv, store->progress));
 
     if (stale) {
-        if (old != NULL)
+        if (old != NULL && !own_write)
             old->seen = store->list_number;
         ps_free(seen);
         return;
@@ -194,6 +194,8 @@ void operator__store_put(struct operator__store *store, const struct json_t *obj
 
     entry->object = seen;
     entry->seen = store->list_number;
+    if (own_write) /* our answer is no item of a list that runs meanwhile */
+        entry->seen = old != NULL ? old->seen : store->list_number - 1;
     if (store->whole)
         entry->text = whole_text(object, &entry->essence);
     replace(store, key, entry, old);
@@ -213,7 +215,7 @@ void operator__store_remove(struct operator__store *store, const struct json_t *
 
     if (old == NULL || (uid != NULL && !ps_streq(uid, old->object->uid)))
         return;
-    if (rv != NULL && is_newer(old->object->rv, rv) && known_older(rv, old->object->rv))
+    if (known_newer(old->object->rv, rv))
         return;
     drop(store, key, old);
 }
@@ -256,8 +258,7 @@ void operator__store_list_end(struct operator__store *store, const char *rv)
         struct operator__entry *entry = value;
         char *own_key PS_AUTO_FREE = ps_xstrdup(key);
 
-        if (entry->seen != store->list_number &&
-            !(is_newer(entry->object->rv, rv) && !known_older(entry->object->rv, rv)))
+        if (entry->seen != store->list_number && !known_newer(entry->object->rv, rv))
             drop(store, own_key, entry);
     }
     operator__store_progress(store, rv);

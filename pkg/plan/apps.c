@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From definition, properties, registry and account to the apps that are wanted, in SCDF's order of
  * precedence. */
-#include "plan/internal.h"
+#include "plan/gather.h"
 
 #include <string.h>
 

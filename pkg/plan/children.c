@@ -116,12 +116,20 @@ static void note_suspended(struct json_t *body, int64_t replicas, bool suspended
            suspended ? js_string(ps_buf_text(&text)) : js_null());
 }
 
+/* Tells a later pass what was written, should the revision that knows it be lost. */
+static void note_body(struct plan__pass *pass, const struct plan__object *o, struct json_t *body)
+{
+    js_set_str(js_child(js_child(body, "metadata"), "annotations"), MODEL_ANNOTATION_BODY_HASH,
+               plan__body_hash(pass->arena, o->body));
+}
+
 static void create_child(struct plan__pass *pass, const struct plan__object *o)
 {
     struct json_t *body = js_copy(o->body);
     const struct plan__place place = place_of(pass, o);
 
     plan__own_labels(js_child(body, "metadata"), &place, o->app, o->changed_in, component(o->kind));
+    note_body(pass, o, body);
     if (o->kind == MODEL_DEPLOYMENT && pass->stream.suspend) {
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
         js_set_int(js_child(body, "spec"), "replicas", 0);
@@ -303,6 +311,7 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
     ps_buf_printf(&number, "%lld", (long long)o->changed_in);
     js_set_str(js_child(js_child(patch, "metadata"), "labels"), MODEL_LABEL_REVISION,
                ps_buf_text(&number));
+    note_body(pass, o, patch);
     patch_replicas(pass, o, child, patch);
     child_op(pass, o, PLAN_PATCH_STRATEGIC, patch);
     pass->busy = true;

@@ -3,6 +3,7 @@
  * Inside plan. A stream's pass runs through these files:
  *   deploy.c      SCDF's deployment properties: one table of keys, their settings and grammar
  *   settings.c    account, deployer keys and overlay of an app -> its settings
+ *   gather.h      what settings.c and apps.c share
  *   apps.c        definition + properties + registry + account -> one plan__app for each app
  *   kubernetes.c  plan__app -> Deployment and Service
  *   revision.c    rendered objects <-> ControllerRevision
@@ -99,36 +100,6 @@ struct plan__wanted {
 
 #define PLAN__WARNINGS_MAX ((size_t)2048) /* bytes: enough to read */
 
-/* What the apps are gathered from. */
-struct plan__gather {
-    struct ps_arena *arena;
-    const struct model_stream *stream;
-    const struct model_account *account;
-    const struct model_registry *registry;
-    const struct dsl_stream *dsl;
-    struct plan__wanted *wanted;
-    struct plan__settings base; /* the account's */
-    struct ps_buf warnings;
-    bool more_warnings;
-    struct model_properties told; /* deployer keys that were warned of */
-};
-
-/* "deployer.predict.count": area, label (or "*") and the rest; false when it has not that form. */
-bool plan__split_key(struct ps_arena *arena, const char *key, const char *area, const char **label,
-                     const char **rest);
-void plan__warn(struct plan__gather *g, const char *fmt, ...) PS_PRINTF(2, 3);
-/* Returns PS_EINVAL. */
-int plan__refuse(struct plan__gather *g, const char *reason, const char *fmt, ...) PS_PRINTF(3, 4);
-/* The entry of spec.apps, or NULL. */
-const struct model_app *plan__overlay(const struct model_stream *stream, const char *label);
-struct model_properties plan__copy_list(struct ps_arena *arena,
-                                        const struct model_properties *list);
-/* The account's settings over the built-in ones; warnings may be NULL. */
-int plan__account_settings(struct ps_arena *arena, const struct model_account *account,
-                           struct plan__settings *settings, struct ps_buf *warnings,
-                           struct ps_err *err) PS_MUST_CHECK;
-int plan__settings_of(struct plan__gather *g, const char *label,
-                      struct plan__settings *out) PS_MUST_CHECK;
 /* Never fails: what is wrong stands in wanted->reason. */
 void plan__apps(struct ps_arena *arena, const struct model_stream *stream,
                 const struct model_account *account, const struct model_registry *registry,
@@ -175,6 +146,8 @@ int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
 /* The labels of ours for a child of the stream, put over what is there. */
 void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
                       int64_t revision, const char *component);
+
+const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body);
 
 /* ---- revisions ------------------------------------------------------------------------------ */
 
@@ -227,6 +200,7 @@ struct plan__pass {
     const struct model_object *current; /* the newest revision, or NULL */
 
     struct plan__wanted wanted;
+    int64_t next;                 /* number of the revision that would be made now */
     struct plan__objects fresh;   /* as the spec renders today; count 0 when it does not */
     struct plan__objects objects; /* those of the revision in force; bodies may be unknown */
     int64_t revision;             /* its number; 0 = none */

@@ -6,13 +6,14 @@
 
 #include <string.h>
 
-#define DATA_KEY        "penstock"
-#define FORMAT          1
+#define DATA_KEY         "penstock"
+#define FORMAT           1
 /* etcd takes requests of 1.5 MiB, the API server annotations of 256 KiB. */
-#define PACKED_MAX      ((size_t)750 * 1024)
-#define ENCODED_MAX     (PACKED_MAX / 3 * 4 + 4)
-#define MANIFEST_MAX    ((size_t)200 * 1024)
-#define UID_HASH_DIGITS 8
+#define PACKED_MAX       ((size_t)750 * 1024)
+#define ENCODED_MAX      (PACKED_MAX / 3 * 4 + 4)
+#define MANIFEST_MAX     ((size_t)200 * 1024)
+#define UID_HASH_DIGITS  8
+#define BODY_HASH_DIGITS 16
 
 struct json_t *plan__spec_input(const struct model_stream *stream)
 {
@@ -31,6 +32,14 @@ void plan__spec_hash(const struct json_t *input, char hash[CODEC_SHA256_HEX])
 
     js_print(&text, input);
     codec_sha256_hex(ps_buf_get(&text), hash);
+}
+
+const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body)
+{
+    char hash[CODEC_SHA256_HEX];
+
+    plan__spec_hash(body, hash);
+    return ps_arena_str(arena, ps_str_n(hash, BODY_HASH_DIGITS));
 }
 
 const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream,

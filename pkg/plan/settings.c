@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The settings of one app: the account's, then the wildcard's and the label's deployer keys, then
  * the typed overlay. */
-#include "plan/internal.h"
+#include "plan/gather.h"
 
 #include <string.h>
 

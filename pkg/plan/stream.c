@@ -205,11 +205,46 @@ static int64_t next_number(const struct plan__pass *pass)
     return highest + 1;
 }
 
+static bool render_as(struct plan__pass *pass, const struct plan__objects *current, int64_t number)
+{
+    const struct plan__place place = place_of(pass, current, number);
+    const char *reason = "InvalidSpec";
+    struct ps_err err;
+
+    plan__objects_fini(&pass->fresh);
+    pass->next = number;
+    if (plan__render(pass->arena, &pass->wanted, &place, &pass->fresh, &reason, &err) == 0)
+        return true;
+    refuse(pass, reason, ps_arena_dup(pass->arena, err.message));
+    return false;
+}
+
+/* Are the children just what the spec renders to, and their revision never arrived? Then it is made
+ * once more under its own number, and what it lacked gets the names that it would have got. */
+static bool lost_revision(struct plan__pass *pass)
+{
+    for (size_t i = 0; i < pass->own_count; i++) {
+        const struct model_object *child = pass->own[i];
+        struct plan__object *o = NULL;
+
+        if (child->kind == MODEL_REVISION || child->deleting)
+            return false;
+        for (size_t k = 0; k < pass->fresh.count && o == NULL; k++) {
+            if (pass->fresh.items[k].kind == child->kind &&
+                ps_streq(pass->fresh.items[k].namespace, child->namespace) &&
+                ps_streq(pass->fresh.items[k].name, child->name))
+                o = &pass->fresh.items[k];
+        }
+        if (o == NULL || !ps_streq(child->body_hash, plan__body_hash(pass->arena, o->body)))
+            return false;
+        o->changed_in = child->revision;
+    }
+    return true;
+}
+
 static void render_fresh(struct plan__pass *pass, const struct plan__objects *current)
 {
     const struct plan_snapshot *s = pass->s;
-    const char *reason = "InvalidSpec";
-    struct ps_err err;
 
     if (s->account == NULL) {
         refuse(pass, "PlatformNotFound",
@@ -230,10 +265,12 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
         refuse(pass, pass->wanted.reason, pass->wanted.message);
         return;
     }
-    const struct plan__place place = place_of(pass, current, next_number(pass));
+    const int64_t number = next_number(pass);
 
-    if (plan__render(pass->arena, &pass->wanted, &place, &pass->fresh, &reason, &err) != 0)
-        refuse(pass, reason, ps_arena_dup(pass->arena, err.message));
+    if (!render_as(pass, current, pass->current == NULL && number > 1 ? number - 1 : number))
+        return;
+    if (pass->next != number && !lost_revision(pass))
+        (void)render_as(pass, current, number);
 }
 
 /* ---- which revision is in force ------------------------------------------------------------- */
@@ -333,7 +370,7 @@ static bool create_revision(struct plan__pass *pass, int64_t number, const struc
 static void first_revision(struct plan__pass *pass)
 {
     struct json_t *input PS_AUTO_JS = plan__spec_input(&pass->stream);
-    const int64_t number = next_number(pass);
+    const int64_t number = pass->next;
 
     if (pass->waiting_reason != NULL || pass->conflict != NULL)
         return;

@@ -7,8 +7,8 @@
  *         test/fuzz/codec_patch.c test/unit/codec/apply.c pkg/codec/[a-z]*.c pkg/base/[a-z]*.c \
  *         -ljansson -lyaml -lcrypto -lz
  */
-#include "support/apply.h"
 #include "codec/codec.h"
+#include "support/apply.h"
 
 #define PATHS_MAX 20
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec: patches from one value to another, by their text and by applying them. */
-#include "support/apply.h"
 #include "codec/codec.h"
+#include "support/apply.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -555,6 +555,7 @@ static void forget(struct json_t *object, bool replicas)
     for (size_t i = 0; i < PS_ARRAY_LEN(metadata); i++)
         js_remove(js_get(object, "metadata"), metadata[i]);
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_SUSPENDED);
+    js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_BODY_HASH);
     js_remove(labels, MODEL_LABEL_REVISION);
     js_remove(labels, MODEL_LABEL_OWNER_UID);
     js_remove(object, "status");
