@@ -14,8 +14,6 @@
 /* NULL for labels that begin no sequence, and for that of the first: SCDF draws no graph then. */
 static const struct dsl__sequence *find_sequence(const struct dsl__graph *g, const char *label)
 {
-    if (ps_streq(g->sequences[0].label, label))
-        return NULL;
     for (size_t i = 1; i < g->sequence_count; i++) {
         if (ps_streq(g->sequences[i].label, label))
             return &g->sequences[i];

@@ -45,6 +45,7 @@ struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *c
                       const char *instance);
 void exec_free(struct exec *exec); /* cancels all jobs; no callback after this */
 
+/* `done` may come before this returns, when there is nothing to fetch and nothing to write. */
 void exec_run(struct exec *exec, const char *key);
 
 /* One event about an object, told without waiting and given up when it fails. */

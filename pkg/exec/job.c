@@ -36,7 +36,7 @@ static void on_answer(void *self, const struct kube_response *response)
     struct exec__call *call = self;
 
     call->job->pending--;
-    call->answer(call, response); /* may end the job only through finish_step, below */
+    call->answer(call, response); /* may end the job */
 }
 
 static struct exec__call *
@@ -55,6 +55,15 @@ start_call(struct exec__job *job, const struct kube_request *request, size_t ind
     job->pending++;
     call->call = kube_send(job->exec->client, request, on_answer, call);
     return call;
+}
+
+/* The longest wait that an answer asks for is the job's. */
+static void note_wait(struct exec__job *job, const struct kube_response *response)
+{
+    if (response->err.retry_after_ms > job->min_ms)
+        job->min_ms = response->err.retry_after_ms;
+    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
+        job->min_ms = TROUBLE_MIN_MS;
 }
 
 /* ---- the end of a job ----------------------------------------------------------------------- */
@@ -123,6 +132,7 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
             .kind = doubt->kind, .namespace = doubt->namespace, .name = doubt->name};
 
         add_doubt(job, &op);
+        note_wait(job, response);
         job->failed = true;
     }
     unlink_call(call);
@@ -171,6 +181,7 @@ static void on_need(struct exec__call *call, const struct kube_response *respons
     } else {
         ps_log(PS_LOG_WARN, "fact_unknown", "key", job->key, "kind", model_kind_name(need->kind),
                "name", need->name, "error", response->err.message, NULL);
+        note_wait(job, response);
         job->blind = true;
     }
     unlink_call(call);
@@ -227,9 +238,7 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
         ps_log(PS_LOG_WARN, "status_not_written", "key", job->key, "error", response->err.message,
                NULL);
     }
-    job->min_ms = response->err.retry_after_ms;
-    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
-        job->min_ms = TROUBLE_MIN_MS;
+    note_wait(job, response);
     end_job(job, response->code != PS_ENOENT, -1);
 }
 
@@ -283,11 +292,8 @@ static void note_failure(struct exec__job *job, const struct plan_op *op,
     job->failed = true;
     if (response->unknown)
         add_doubt(job, op);
-    if (response->err.retry_after_ms > job->min_ms)
-        job->min_ms = response->err.retry_after_ms;
+    note_wait(job, response);
     job->retry = true;
-    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
-        job->min_ms = TROUBLE_MIN_MS;
     if (response->code == PS_ECONFLICT || response->code == PS_ENOENT)
         return; /* decided on an older state: read on, decide again */
     job->tell = true;
@@ -320,6 +326,7 @@ static void on_holder(struct exec__call *call, const struct kube_response *respo
         exec__memory_fact(&job->memory, op->kind, op->namespace, op->name, response->object);
         job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->object);
     } else {
+        note_wait(job, response);
         job->retry = true; /* gone again, or not readable now: the next job tries anew */
     }
     unlink_call(call);

@@ -97,6 +97,11 @@ OK("e26", "A 'f'->:two 'g'->:two && B; two: <C || D>", NULL, "[0-1][1-2][2-3][f:
 OK("e27", "A 'f'->t: B && C 'g'->:t", NULL, "", NULL, "A 'f'->t: B && C 'g'->:t"),
 OK("e28", "A 007->B 2147483647->C", NULL, "[0-1][007:1-2][2147483647:1-3][1-4][2-4][3-4]", NULL, NULL),
 OK("e29", "<A 'f'->B && C || D> && <E || F>", NULL, "[0-1][f:1-2][1-3][0-4][3-5][2-5][4-5][5-6][5-7][6-8][7-8]", NULL, NULL),
+/* copies: another for each flow; links to their END go wherever the last node of the flow goes */
+OK("e30", "A 'f'->:two && <B 'g'->X || C>; two: D", "[0:START][1:A][2:B][3:X][4:C][5:END][9:D]", "[0-1][1-2][g:2-3][1-4][2-5][3-5][4-5][f:1-9][g:9-3][9-5]", NULL, NULL),
+OK("e31", "<A 'f'->:two || B 'f'->:two> && C; two: D && E", NULL, "[0-1][0-2][1-3][2-3][3-4][f:1-9][9-10][10-3][f:10-9][f:2-11][11-12][12-3][f:12-11]", NULL, NULL),
+OK("e32", "A 'f'->:two 'g'->:y && B; two: C && y: D", NULL, "[0-1][1-2][2-3][f:1-8][8-9][9-3][g:1-9]", NULL, NULL),
+OK("e33", "x: <A 'f'->:x || B>", NULL, "", "<ct-A 'f'->:x || ct-B>", "x: <A 'f'->:x || B>"),
 /* labels and names of the whole */
 BAD("42", "A && A", "166@5", TWICE),
 BAD("43", "A 'x'->B 'y'->B", "166@14", TWICE),

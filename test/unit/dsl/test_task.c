@@ -292,6 +292,15 @@ static void depth_is_bounded(void **state)
     }
 }
 
+static void what_stands_side_by_side_is_not_deep(void **state)
+{
+    PS_AUTO_BUF(text, 65536);
+
+    for (size_t i = 0; i < 2 * DSL_TASK_DEPTH_MAX; i++)
+        ps_buf_printf(&text, "%s<a%zu> && (b%zu)", i > 0 ? " && " : "", i, i);
+    assert_int_equal(must_parse(*state, ps_buf_text(&text))->app_count, 4 * DSL_TASK_DEPTH_MAX);
+}
+
 /* Fifty copies of a sequence, each of which leaves by every transition of the last node. */
 static void graphs_are_bounded(void **state)
 {
@@ -613,6 +622,7 @@ int main(void)
         TEST(codes_have_names),
         TEST(caps_hold),
         TEST(depth_is_bounded),
+        TEST(what_stands_side_by_side_is_not_deep),
         TEST(graphs_are_bounded),
         TEST(a_mebibyte_costs_linear_time),
         TEST(apps_and_steps_come_in_the_order_of_the_text),
