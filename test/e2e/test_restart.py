@@ -4,6 +4,7 @@ when nothing changes nothing is sent."""
 
 import collections
 import json
+import os
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from support import (ACCOUNT, STREAM, condition, holds, namespace, stream, wait_
 FOO = "cardata | predict | cassandra"
 OPERATOR = "system:serviceaccount:penstock-system:penstock"
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
-SEED = 20261121
+SEED = int(os.environ.get("PENSTOCK_SEED", "20261121"))
 IDLE_SECONDS = 60
 
 
