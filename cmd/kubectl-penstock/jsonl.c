@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lint --jsonl: a JSON line in, a JSON line out, the k-th for the k-th, whatever they hold. Answers
  * are written after each read, so that a program may ask and wait for the answer. */
+#include "answers.h"
 #include "plugin.h"
-
-#include "dsl/dsl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,104 +19,6 @@ struct lines {
     struct ps_buf in, out;
     bool skipping; /* in the rest of a line that is too long */
 };
-
-/* ---- answers -----------------------------------------------------------------------------------
- */
-
-/* Most texts need no escape: those are copied at once. */
-static void add_text(struct ps_buf *out, const char *text)
-{
-    size_t n = 0;
-
-    while (text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
-        n++;
-    if (text[n] != '\0') {
-        ps_buf_json(out, ps_str(text));
-        return;
-    }
-    ps_buf_char(out, '"');
-    ps_buf_add(out, text, n);
-    ps_buf_char(out, '"');
-}
-
-/* `key` is written as it is: ",\"name\":". */
-static void add_member(struct ps_buf *out, const char *key, const char *text)
-{
-    ps_buf_str(out, key);
-    add_text(out, text);
-}
-
-static void add_apps(struct ps_buf *out, const struct dsl_stream *stream)
-{
-    ps_buf_str(out, ",\"apps\":[");
-    for (size_t i = 0; i < stream->app_count; i++) {
-        const struct dsl_app *app = &stream->apps[i];
-
-        add_member(out, i > 0 ? ",{\"name\":" : "{\"name\":", app->name);
-        add_member(out, ",\"label\":", app->label);
-        ps_buf_str(out, ",\"options\":[");
-        for (size_t k = 0; k < app->option_count; k++) {
-            add_member(out, k > 0 ? ",[" : "[", app->options[k].name);
-            add_member(out, ",", app->options[k].value);
-            ps_buf_char(out, ']');
-        }
-        ps_buf_str(out, "]}");
-    }
-    ps_buf_char(out, ']');
-}
-
-static void add_destination(struct ps_buf *out, const char *key,
-                            const struct dsl_destination *destination)
-{
-    ps_buf_str(out, key);
-    if (destination == NULL) {
-        ps_buf_str(out, "null");
-        return;
-    }
-    add_member(out, "{\"destination\":", destination->name);
-    ps_buf_char(out, '}');
-}
-
-static void add_definition(struct ps_buf *out, struct ps_arena *arena,
-                           const struct dsl_stream *stream, size_t i)
-{
-    size_t count;
-    const struct dsl_option *properties = dsl_stream_properties(arena, stream, i, &count);
-
-    add_member(out, "{\"registeredName\":", stream->apps[i].name);
-    add_member(out, ",\"label\":", stream->apps[i].label);
-    add_member(out, ",\"type\":", dsl_app_type_name(dsl_stream_app_type(stream, i)));
-    ps_buf_str(out, ",\"properties\":{");
-    for (size_t k = 0; k < count; k++) {
-        if (k > 0)
-            ps_buf_char(out, ',');
-        add_text(out, properties[k].name);
-        add_member(out, ":", properties[k].value);
-    }
-    ps_buf_str(out, "}}");
-}
-
-/* A tap reads what flows out of an app of another stream: <stream>.<label>. */
-static bool is_tap(const struct dsl_stream *stream)
-{
-    return stream->source != NULL && strchr(stream->source->name, '.') != NULL;
-}
-
-static void add_stream(struct ps_buf *out, struct ps_arena *arena, const struct dsl_stream *stream)
-{
-    ps_buf_str(out, ",\"ok\":true");
-    add_apps(out, stream);
-    add_destination(out, ",\"source\":", stream->source);
-    add_destination(out, ",\"sink\":", stream->sink);
-    ps_buf_str(out, is_tap(stream) ? ",\"tap\":true" : ",\"tap\":false");
-    ps_buf_str(out, ",\"definitions\":[");
-    for (size_t i = 0; i < stream->app_count; i++) {
-        if (i > 0)
-            ps_buf_char(out, ',');
-        add_definition(out, arena, stream, i);
-    }
-    ps_buf_char(out, ']');
-}
 
 /* ---- one line -----------------------------------------------------------------------------------
  */
@@ -140,9 +41,9 @@ static const char *read_question(const struct json_t *line, struct question *que
         return "name: expected a string of at most 255 bytes";
     if (question->text == NULL)
         return "text: expected a string";
-    if (ps_streq(question->kind, "task"))
-        return "kind: this version reads definitions of streams only";
-    return ps_streq(question->kind, "stream") ? NULL : "kind: expected \"stream\" or \"task\"";
+    if (!ps_streq(question->kind, "stream") && !ps_streq(question->kind, "task"))
+        return "kind: expected \"stream\" or \"task\"";
+    return NULL;
 }
 
 /* A line that is no question: neither code nor position stand for anything. */
@@ -150,34 +51,13 @@ static void refuse(struct ps_buf *out, const char *name, const char *message)
 {
     ps_buf_str(out, "{\"name\":");
     if (name != NULL) {
-        add_text(out, name);
+        answer_text(out, name);
     } else {
         ps_buf_str(out, "null");
     }
     ps_buf_str(out, ",\"ok\":false,\"error\":\"INVALID_INPUT\",\"code\":null,\"position\":null");
-    add_member(out, ",\"message\":", message);
+    answer_member(out, ",\"message\":", message);
     ps_buf_str(out, "}\n");
-}
-
-static void answer_stream(struct ps_buf *out, const struct question *question)
-{
-    struct ps_arena arena;
-    struct dsl_error bad;
-
-    ps_arena_init(&arena);
-    const struct dsl_stream *stream =
-        dsl_stream_parse(&arena, ps_str(question->name), ps_str(question->text), &bad);
-
-    add_member(out, "{\"name\":", question->name);
-    if (stream != NULL) {
-        add_stream(out, &arena, stream);
-    } else {
-        ps_buf_printf(out, ",\"ok\":false,\"error\":\"%s\",\"code\":%d,\"position\":%zu",
-                      dsl_code_name(bad.code), (int)bad.code, bad.position);
-        add_member(out, ",\"message\":", bad.message);
-    }
-    ps_buf_str(out, "}\n");
-    ps_arena_fini(&arena);
 }
 
 static void answer(struct ps_buf *out, struct ps_str line)
@@ -196,7 +76,7 @@ static void answer(struct ps_buf *out, struct ps_str line)
     if (wrong != NULL) {
         refuse(out, question.name, wrong);
     } else {
-        answer_stream(out, &question);
+        answer_definition(out, ps_streq(question.kind, "task"), question.name, question.text);
     }
     if (ps_buf_failed(out)) {
         out->failed = false;

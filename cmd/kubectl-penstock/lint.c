@@ -38,6 +38,21 @@ void lint_definition(struct lint_run *run, const char *where, struct ps_str name
     ps_arena_fini(&arena);
 }
 
+/* Problems with labels and names come all at once. */
+static void lint_task(struct lint_run *run, const char *where, struct ps_str name,
+                      struct ps_str text)
+{
+    struct ps_arena arena;
+    struct dsl_error bad;
+
+    ps_arena_init(&arena);
+    if (dsl_task_parse(&arena, name, text, &bad) == NULL) {
+        for (const struct dsl_error *problem = &bad; problem != NULL; problem = problem->next)
+            lint_finding(run, where, problem->text);
+    }
+    ps_arena_fini(&arena);
+}
+
 /* "-" is standard input. */
 static int open_file(const char *path, struct ps_err *err)
 {
@@ -112,15 +127,17 @@ static bool lint_files(struct lint_run *run, const struct plugin_options *option
 
 static void lint_arguments(struct lint_run *run, const struct plugin_options *options)
 {
-    const char *name = options->values[PLUGIN_NAME];
+    const bool tasks = ps_streq(options->values[PLUGIN_KIND], "task");
+    const char *given = options->values[PLUGIN_NAME];
+    const struct ps_str name = ps_str(given != NULL ? given : tasks ? "task" : "stream");
     PS_AUTO_BUF(where, 64);
 
     for (size_t i = 0; i < options->word_count; i++) {
         ps_buf_clear(&where);
         ps_buf_printf(&where, "definition %zu", i + 1);
         run->checked++;
-        lint_definition(run, ps_buf_text(&where), ps_str(name ? name : "stream"),
-                        ps_str(options->words[i]));
+        (tasks ? lint_task : lint_definition)(run, ps_buf_text(&where), name,
+                                              ps_str(options->words[i]));
     }
 }
 
@@ -150,10 +167,8 @@ static int check_usage(const struct plugin_options *options)
 
     if ((files || lines) && (plugin_has(options, PLUGIN_KIND) || plugin_has(options, PLUGIN_NAME)))
         return plugin_usage_error("--kind and --name are for definitions given as arguments", NULL);
-    if (ps_streq(kind, "task"))
-        return plugin_usage_error("--kind: this version reads definitions of streams only", kind);
-    if (kind != NULL && !ps_streq(kind, "stream"))
-        return plugin_usage_error("--kind: expected stream, found", kind);
+    if (kind != NULL && !ps_streq(kind, "stream") && !ps_streq(kind, "task"))
+        return plugin_usage_error("--kind: expected stream or task, found", kind);
     if (!files && !lines && options->word_count == 0)
         return plugin_usage_error("lint: a definition, -f FILE or --jsonl is missing", NULL);
     return 0;

@@ -13,7 +13,7 @@
 static const char usage[] =
     "usage: kubectl penstock COMMAND\n"
     "\n"
-    "  lint [--kind stream] [--name NAME] DEFINITION…   check definitions, without a cluster\n"
+    "  lint [--kind stream|task] [--name NAME] DEFINITION…   check definitions, without a cluster\n"
     "  lint -f FILE…          check the documents of Penstock's kinds; - is standard input\n"
     "  lint --jsonl [-f FILE] check JSON lines {\"kind\",\"name\",\"text\"}, an answer for each\n"
     "  stream platform-list   the accounts that streams can be deployed to\n"

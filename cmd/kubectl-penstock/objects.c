@@ -201,7 +201,7 @@ static void check_kind(const struct place *place, const struct json_t *object)
     } else if (ps_streq(kind, "PlatformAccount")) {
         check_account(place, object);
     } else if (ps_streq(kind, "TaskLaunch")) {
-        find(place, "not checked: this version reads definitions of streams only");
+        find(place, "not checked: this version reads no launches");
     } else {
         find(place, "kind: expected StreamDeployment, TaskLaunch or PlatformAccount, found %s",
              kind ? kind : "nothing");

@@ -91,6 +91,26 @@ def test_lint_hides_secrets(plugin):
     assert "hunter2" not in out and "--password=*******" in out
 
 
+def test_lint_of_a_task_shows_all_problems(plugin):
+    assert plugin("lint", "--kind", "task", "A && <B || C> 'x'->D", status=1) == (
+        "definition 1: 163E:(pos 14): after parsing a valid task, there is still more data: "
+        "''x''\n"
+        "A && <B || C> 'x'->D\n"
+        "            * ^\n")
+    done = plugin.run("lint", "--kind=task", "A --x=1 'FAILED'->B", "A 'f'->:no && B && B;C")
+    twice = "duplicate app name. Use a label to ensure uniqueness"
+    assert (done.returncode, done.stdout) == (1, (
+        "definition 2: 166E:(pos 19): %s\nA 'f'->:no && B && B;C\n                   ^\n"
+        "definition 2: 158E:(pos 21): secondary sequences must have labels or are unreachable\n"
+        "A 'f'->:no && B && B;C\n                     ^\n"
+        "definition 2: 160E:(pos 2): transition specifies an undefined label\n"
+        "A 'f'->:no && B && B;C\n  ^\n") % twice)
+    assert done.stderr == "checked: 2, findings: 3\n"
+    assert plugin("lint", "--kind", "task", "--name", "9a", "A", status=1) == (
+        "definition 1: 123E:(pos 0): illegal name for a task '9a'\n9a\n^\n")
+    assert "hunter2" not in plugin("lint", "--kind=task", "A --password=hunter2 && ", status=1)
+
+
 FILES = """\
 # a comment, then what is none of ours
 apiVersion: v1
@@ -231,6 +251,82 @@ def test_jsonl_answers_all_that_is_known_of_a_stream(plugin):
     assert ask(plugin, question("foo | | bar", "s")) == [
         {"name": "s", "ok": False, "error": "EXPECTED_APPNAME", "code": 118, "position": 6,
          "message": "expected app name but found '|'"}]
+
+
+def test_jsonl_answers_all_that_is_known_of_a_task(plugin):
+    answers = ask(plugin, question("x: A --k=1 --k='b c' 'f'->$END && B", "ct", "task"),
+                  question("A", "ct", "task"), question("A 'f'->t: B && C 'g'->:t", "ct", "task"),
+                  question("A && A && A", "ct", "task"), question("A", "a.b", "task"))
+    assert answers[0] == {
+        "name": "ct", "ok": True, "composed": True, "dsl": "x: A --k=1 --k='b c' 'f'->$END && B",
+        "executable": "ct-x 'f'->ct-$END && ct-B",
+        "apps": [{"name": "A", "label": "x", "executableName": "ct-x",
+                  "args": [["k", "1"], ["k", "b c"]]},
+                 {"name": "$END", "label": "$END", "executableName": "ct-$END", "args": []},
+                 {"name": "B", "label": "B", "executableName": "ct-B", "args": []}],
+        "nodes": [{"id": 0, "name": "START"}, {"id": 1, "name": "A", "label": "x"},
+                  {"id": 2, "name": "$END"}, {"id": 3, "name": "B"}, {"id": 4, "name": "END"}],
+        "links": [{"from": 0, "to": 1}, {"from": 1, "to": 2, "transition": "f"},
+                  {"from": 1, "to": 3}, {"from": 3, "to": 4}]}
+    assert (answers[1]["composed"], answers[1]["executable"]) == (False, "ct-A")
+    assert answers[2]["ok"] and answers[2]["nodes"] is None and answers[2]["links"] is None
+    assert answers[3] == {
+        "name": "ct", "ok": False, "error": "TASK_VALIDATION_APP_NAME_ALREADY_IN_USE", "code": 166,
+        "position": 5, "message": "duplicate app name. Use a label to ensure uniqueness"}
+    assert (answers[4]["error"], answers[4]["position"]) == ("ILLEGAL_TASK_NAME", 0)
+
+
+def task_vectors():
+    """The rows of the parser's own table, as dicts of what was looked at."""
+    source = (ROOT / "test" / "unit" / "dsl" / "task_vectors.c").read_text()
+    columns = {"OK": ("id", "text", "nodes", "links", "executable", "dsl"),
+               "ONE": ("id", "text", "nodes", "executable", "dsl"),
+               "BAD": ("id", "text", "error", None),
+               "": ("id", "text", "nodes", "links", "executable", "dsl", "error", None, "name",
+                    None)}
+    field = r'\w+\("(?:\\.|[^"\\])*"\)|(?:"(?:\\.|[^"\\])*"\s*)+|\w+'
+    rows = []
+    for macro, body in re.findall(r"^(OK|ONE|BAD|)[({](.*)[)}],(?: /\*.*\*/)?$", source, re.M):
+        values = re.findall(field, body)
+        assert len(values) == len(columns[macro]), body
+        row = {key: ast.literal_eval("b" + value).decode()
+               for key, value in zip(columns[macro], values, strict=True)
+               if key and value.startswith('"')}
+        if macro == "ONE":
+            row.update(nodes="[0:START]%s[2:END]" % row["nodes"], links="[0-1][1-2]")
+        rows.append({"error": "none", "name": "ct", **row})
+    assert len(rows) == len(re.findall(r'^(?:OK|ONE|BAD|)[({]"', source, re.M)) > 140
+    return rows
+
+
+def describe_task(answer):
+    """An answer in the words of the table."""
+    if not answer["ok"]:
+        return {"error": "%d@%d" % (answer["code"], answer["position"])}
+    args = {app["label"]: "".join(":%s=%s" % pair for pair in dict(app["args"]).items())
+            for app in answer["apps"]}
+    nodes = []
+    for node in answer["nodes"] or []:
+        label = node.get("label")
+        nodes.append("[%d:%s%s%s]" % (node["id"], label + ":" if label else "", node["name"],
+                                      args.get(label or node["name"], "")))
+    links = ["[%s%d-%d]" % (link["transition"] + ":" if "transition" in link else "",
+                            link["from"], link["to"]) for link in answer["links"] or []]
+    return {"error": "none", "nodes": "".join(nodes), "links": "".join(links),
+            "executable": answer["executable"], "dsl": answer["dsl"]}
+
+
+def test_jsonl_agrees_with_all_task_vectors(plugin):
+    rows = task_vectors()
+    answers = ask(plugin, *(question(row["text"], row["name"], "task") for row in rows))
+    wrong = []
+    for row, answer in zip(rows, answers, strict=True):
+        got = describe_task(answer)
+        want = {key: row[key] for key in ("error", "nodes", "links", "executable", "dsl")
+                if key in row}
+        if want != {key: got.get(key) for key in want}:
+            wrong.append("%s: %s\n  want %s\n  got  %s" % (row["id"], row["text"], want, got))
+    assert not wrong, "\n".join(wrong)
 
 
 def vectors():
