@@ -221,7 +221,7 @@ static bool read_task(struct ps_buf *out, struct ps_arena *arena, const char *na
 void answer_definition(struct ps_buf *out, bool is_task, const char *name, const char *text)
 {
     struct ps_arena arena;
-    struct dsl_error bad;
+    struct dsl_error bad = {0};
 
     ps_arena_init(&arena);
     answer_member(out, "{\"name\":", name);
