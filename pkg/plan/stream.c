@@ -225,19 +225,13 @@ static bool lost_revision(struct plan__pass *pass)
 {
     for (size_t i = 0; i < pass->own_count; i++) {
         const struct model_object *child = pass->own[i];
-        struct plan__object *o = NULL;
+        const struct plan__object *o =
+            plan__objects_find(&pass->fresh, child->kind, child->namespace, child->name);
 
-        if (child->kind == MODEL_REVISION || child->deleting)
+        if (child->kind == MODEL_REVISION || child->deleting || o == NULL ||
+            !ps_streq(child->body_hash, plan__body_hash(pass->arena, o->body)))
             return false;
-        for (size_t k = 0; k < pass->fresh.count && o == NULL; k++) {
-            if (pass->fresh.items[k].kind == child->kind &&
-                ps_streq(pass->fresh.items[k].namespace, child->namespace) &&
-                ps_streq(pass->fresh.items[k].name, child->name))
-                o = &pass->fresh.items[k];
-        }
-        if (o == NULL || !ps_streq(child->body_hash, plan__body_hash(pass->arena, o->body)))
-            return false;
-        o->changed_in = child->revision;
+        pass->fresh.items[o - pass->fresh.items].changed_in = child->revision;
     }
     return true;
 }
