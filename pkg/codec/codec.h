@@ -102,6 +102,12 @@ struct json_t *codec_yaml_parse(struct ps_str text, struct ps_err *err) PS_MUST_
  * Source: k8s.io/apimachinery/pkg/api/resource. Fractions of a thousandth are rounded up. */
 PS_MUST_CHECK bool codec_quantity(struct ps_str text, int64_t *milli);
 
+/* A duration as Go and Kubernetes write it ("30s", "1h30m", "500ms", "0"), at most ten years, never
+ * negative; false when it is none. Parts of a millisecond are rounded up. */
+PS_MUST_CHECK bool codec_duration(struct ps_str text, int64_t *ms);
+/* RFC 3339 in full: ps_time_parse's form, also with an offset ("+02:00") or small letters. */
+PS_MUST_CHECK bool codec_time(struct ps_str text, int64_t *unix_ms);
+
 #define CODEC_SHA256_HEX 65
 void codec_sha256_hex(struct ps_str bytes, char hex[CODEC_SHA256_HEX]);
 

@@ -240,6 +240,28 @@ static void members_are_walked_in_the_order_of_their_insertion(void **state)
     assert_string_equal(ps_buf_text(&seen), "z1 a2 m3 ");
 }
 
+static void numbers_are_read_again_as_what_they_were(void **state)
+{
+    static const char *const rows[][2] = {
+        {"1.1", "1.1"},
+        {"[0.1,0.5,1e300]", "[0.1,0.5,1e300]"},
+        {"0.30000000000000004", "0.30000000000000004"},
+        {"{\"a\":[8.888888888888889e19]}", "{\"a\":[8.888888888888889e19]}"},
+        {"1e20", "1e20"},
+        {"-0.0", "-0.0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_JS struct json_t *value = value_of(rows[i][0]);
+        PS_AUTO_FREE char *text = js_text(value);
+        PS_AUTO_JS struct json_t *again = value_of(text);
+
+        assert_string_equal(text, rows[i][1]);
+        assert_true(js_equal(value, again));
+    }
+}
+
 static void printing_stops_at_the_ceiling(void **state)
 {
     PS_AUTO_JS struct json_t *value = value_of("{\"a\":\"0123456789\"}");
@@ -263,6 +285,7 @@ int main(void)
         cmocka_unit_test(copies_are_apart_and_references_are_not),
         cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
         cmocka_unit_test(members_are_walked_in_the_order_of_their_insertion),
+        cmocka_unit_test(numbers_are_read_again_as_what_they_were),
         cmocka_unit_test(printing_stops_at_the_ceiling),
     };
 
