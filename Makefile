@@ -12,10 +12,10 @@ VERSION ?= 0.1.0-dev
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 V       ?= 0
 
-ifeq ($(filter release debug asan clang,$(FLAVOUR)),)
-$(error FLAVOUR=$(FLAVOUR) is unknown; take release, debug, asan or clang)
+ifeq ($(filter release debug asan clang fuzz,$(FLAVOUR)),)
+$(error FLAVOUR=$(FLAVOUR) is unknown; take release, debug, asan, clang or fuzz)
 endif
-ifeq ($(FLAVOUR),clang)
+ifneq ($(filter clang fuzz,$(FLAVOUR)),)
 CC := clang
 else ifeq ($(origin CC),default)
 CC := gcc
@@ -51,6 +51,8 @@ OPT_clang   := $(OPT_release)
 OPT_debug   := -Og -g3
 OPT_asan    := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
 	-fsanitize=address,undefined $(if $(IS_CLANG),,-fsanitize=bounds-strict)
+OPT_fuzz    := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=fuzzer-no-link,address,undefined
 
 CSTD     := -std=gnu17 -D_GNU_SOURCE
 CPPFLAGS += -Ipkg
@@ -74,15 +76,18 @@ TEST_MAIN := $(filter $(foreach d,$(wildcard test/unit/*/),$(d)test_%),$(TEST_SR
 GOLD_SRC := $(sort $(wildcard test/golden/*.c))
 # The golden program makes its snapshots as the unit tests do.
 GOLD_SRC += $(if $(GOLD_SRC),$(wildcard test/unit/support/snapshot.c))
-C_FILES  := $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) \
-	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*.[ch]))
+FUZZ_SRC := $(sort $(wildcard test/fuzz/*.c))
+C_FILES  := $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(FUZZ_SRC) \
+	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*/*.[ch]))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB       := $(BUILD)/libpenstock.a
 BINS      := $(addprefix $(BUILD)/,$(PROGRAMS))
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(TEST_MAIN))
 GOLDEN    := $(if $(GOLD_SRC),$(BUILD)/golden)
-OBJECTS   := $(call obj,$(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC))
+FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
+OBJECTS   := $(call obj,$(sort $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(FUZZ_SRC) \
+	$(wildcard test/fuzz/support/*.c)))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -91,17 +96,18 @@ OBJECTS   := $(call obj,$(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC))
 
 # ---------------------------------------------------------------- targets
 
-.PHONY: help all programs units objects asan debug clang unit golden goldens e2e test check lint \
+.PHONY: help all programs units fuzzers objects asan debug clang unit golden goldens fuzz e2e test check lint \
 	check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck demo deps clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
 	@echo
-	@echo '  variables: FLAVOUR=release|debug|asan|clang  CC=gcc|clang  WERROR=0|1  V=1  JOBS=n'
+	@echo '  variables: FLAVOUR=release|debug|asan|clang|fuzz  CC=gcc|clang  WERROR=0|1  V=1  JOBS=n'
 
 all: programs ## the operator and the kubectl plugin: build/<flavour>/
 programs: $(BINS)
 units: $(TEST_BINS) $(GOLDEN)
+fuzzers: $(FUZZERS)
 objects: $(OBJECTS)
 
 debug: ## build/debug/: no optimisation
@@ -122,6 +128,13 @@ golden: ## compare what the planners plan with the golden files
 goldens: ## write the golden files anew; review the difference
 	$(Q)$(MAKE) FLAVOUR=release BUILD=build/release units
 	$(Q)hack/run-golden build/release --update
+
+# Not ?=: a shell that exports its own SECONDS must not set it.
+SECONDS = 5
+fuzz: ## fuzz every parser and planner: SECONDS=600 for longer, SEED=n for another way, ONLY=dsl_task
+	$(Q)$(MAKE) FLAVOUR=fuzz BUILD=build/fuzz fuzzers
+	$(Q)hack/run-fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(addprefix --only ,$(ONLY)) \
+		build/fuzz
 
 e2e: asan ## end-to-end tests on a real API server (ARGS='-k name' for some of them)
 	$(Q)hack/controlplane/build >/dev/null
@@ -225,6 +238,24 @@ $(foreach t,$(TEST_MAIN),$(eval $(call test_rule,$(t))))
 $(BUILD)/golden: $(call obj,$(GOLD_SRC)) $(LIB) $(BUILD)/ldflags
 	@echo '  LD      $@'
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(call obj,$(GOLD_SRC)) $(LIB) $(LDFLAGS_ALL) $(TEST_LIBS) $(LIBS)
+
+# A fuzzing target's name starts with the package that it is about. It gets the objects it needs and
+# not the archive: it builds and runs when a package above that one does not.
+FUZZ_PKG_dsl    := base dsl
+FUZZ_PKG_codec  := base codec
+FUZZ_PKG_plan   := base codec dsl model plan
+FUZZ_WITH_plan  := test/unit/support/snapshot.c test/fuzz/support/input.c
+FUZZ_WITH_codec := test/unit/support/apply.c
+fuzz_area = $(firstword $(subst _, ,$(basename $(notdir $(1)))))
+fuzz_src  = $(1) $(FUZZ_WITH_$(call fuzz_area,$(1))) \
+	$(filter $(addsuffix /%,$(addprefix pkg/,$(FUZZ_PKG_$(call fuzz_area,$(1))))),$(PKG_SRC))
+define fuzz_rule
+$(BUILD)/$(1:.c=): $(call obj,$(call fuzz_src,$(1))) $(BUILD)/ldflags
+	@mkdir -p $$(@D)
+	@echo '  LD      $$@'
+	$(Q)$(CC) $$(CFLAGS_ALL) -fsanitize=fuzzer -o $$@ $(call obj,$(call fuzz_src,$(1))) $$(LDFLAGS_ALL) $$(LIBS)
+endef
+$(foreach t,$(FUZZ_SRC),$(eval $(call fuzz_rule,$(t))))
 
 -include $(OBJECTS:.o=.d)
 -include $(TIDY_OK:.ok=.d)

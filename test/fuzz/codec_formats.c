@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a quantity, as base64 and as gzip: what is accepted comes back the same.
- *
- *     clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ipkg test/fuzz/codec_formats.c \
- *         pkg/codec/[a-z]*.c pkg/base/[a-z]*.c -ljansson -lyaml -lcrypto -lz
  */
 #include "codec/codec.h"
 

@@ -2,10 +2,6 @@
 /*
  * Two JSON values, one line each: their merge patch turns the first into the second, and where that
  * has nothing to say, neither has the strategic one.
- *
- *     clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ipkg -Itest/unit \
- *         test/fuzz/codec_patch.c test/unit/codec/apply.c pkg/codec/[a-z]*.c pkg/base/[a-z]*.c \
- *         -ljansson -lyaml -lcrypto -lz
  */
 #include "codec/codec.h"
 #include "support/apply.h"

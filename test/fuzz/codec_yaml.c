@@ -2,9 +2,6 @@
 /*
  * Any bytes as YAML: refused with a message that is text, or accepted as a value that JSON can
  * hold.
- *
- *     clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ipkg test/fuzz/codec_yaml.c \
- *         pkg/codec/[a-z]*.c pkg/base/[a-z]*.c -ljansson -lyaml -lcrypto -lz
  */
 #include "codec/codec.h"
 

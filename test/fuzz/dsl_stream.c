@@ -2,8 +2,6 @@
 /*
  * Any bytes as a stream definition: refused with a position inside the text and an error text,
  * or accepted, and then printing it gives a text that is accepted and printed alike.
- *
- *     clang -fsanitize=fuzzer,address,undefined -Ipkg test/fuzz/dsl_stream.c pkg/{dsl,base}/?*.c
  */
 #include "dsl/dsl.h"
 

@@ -2,8 +2,6 @@
 /*
  * Any bytes as a task definition: refused with a position inside the text and an error text, or
  * accepted, and then printing it gives a text that is accepted, printed and drawn alike.
- *
- *     clang -fsanitize=fuzzer,address,undefined -Ipkg test/fuzz/dsl_task.c pkg/{dsl,base}/?*.c
  */
 #include "dsl/dsl.h"
 
