@@ -13,8 +13,28 @@
 static const char *const stream_fields[] = {"streamName",          "definition", "platform",
                                             "properties",          "apps",       "suspend",
                                             "revisionHistoryLimit"};
-static const char *const account_fields[] = {"type", "kubernetes", "properties", "streamProperties",
-                                             "applicationProperties"};
+static const char *const task_fields[] = {"taskName",
+                                          "definition",
+                                          "platform",
+                                          "arguments",
+                                          "properties",
+                                          "apps",
+                                          "suspend",
+                                          "activeDeadlineSeconds",
+                                          "retry",
+                                          "notAfter",
+                                          "ttlSecondsAfterFinished"};
+static const char *const account_fields[] = {"type",
+                                             "usage",
+                                             "kubernetes",
+                                             "properties",
+                                             "streamProperties",
+                                             "taskProperties",
+                                             "applicationProperties",
+                                             "maxConcurrentTasks"};
+
+/* The parser wants a name; to a task that is launched alone it means nothing. */
+#define NAME_OF_NONE "task"
 
 struct place {
     struct lint_run *run;
@@ -49,13 +69,22 @@ static void check_fields(const struct place *place, const struct json_t *spec,
     }
 }
 
-/* ---- StreamDeployment --------------------------------------------------------------------------
- */
+/* ---- labels ------------------------------------------------------------------------------- */
 
-static bool has_app(const struct dsl_stream *dsl, struct ps_str label)
+/* What says something about the apps of a definition. */
+struct mentions {
+    const struct model_properties *properties;
+    const struct model_app *overlays; /* spec.apps */
+    size_t overlay_count;
+    const struct dsl_app *apps;
+    size_t app_count;
+    bool is_task;
+};
+
+static bool has_app(const struct mentions *m, struct ps_str label)
 {
-    for (size_t i = 0; i < dsl->app_count; i++) {
-        if (ps_str_is(label, dsl->apps[i].label))
+    for (size_t i = 0; i < m->app_count; i++) {
+        if (ps_str_is(label, m->apps[i].label))
             return true;
     }
     return false;
@@ -78,30 +107,52 @@ static struct ps_str label_of(const char *key)
     return (struct ps_str){NULL, 0};
 }
 
-static void check_labels(const struct place *place, const struct model_stream *stream,
-                         const struct dsl_stream *dsl)
+/* Keys may name the app of a task also where it has a label, as in SCDF. */
+static bool is_meant(const struct mentions *m, struct ps_str label)
 {
-    for (size_t i = 0; i < stream->properties.count; i++) {
-        const char *key = stream->properties.items[i].key;
-        const struct ps_str label = label_of(key);
-
-        if (label.p == NULL) {
-            find(place,
-                 "spec.properties: expected keys starting with app., deployer. or version. and the "
-                 "name of an app, found %s",
-                 key);
-        } else if (!ps_str_is(label, "*") && !has_app(dsl, label)) {
-            find(place, "spec.properties: %s: the definition has no app %.*s", key,
-                 PS_STR_ARG(label));
-        }
+    if (has_app(m, label))
+        return true;
+    for (size_t i = 0; m->is_task && i < m->app_count; i++) {
+        if (ps_str_is(label, m->apps[i].name))
+            return true;
     }
-    for (size_t i = 0; i < stream->app_count; i++) {
-        if (!has_app(dsl, ps_str(stream->apps[i].name))) {
+    return false;
+}
+
+static void check_key(const struct place *place, const struct mentions *m, const char *key)
+{
+    const struct ps_str label = label_of(key);
+
+    if (label.p == NULL) {
+        find(place,
+             "spec.properties: expected keys starting with app., deployer. or version. and the "
+             "name of an app, found %s",
+             key);
+    } else if (ps_str_is(label, "*")) {
+        if (m->is_task && !ps_str_starts(ps_str(key), "deployer.")) {
+            find(place,
+                 "spec.properties: %s: in a task * is for deployer keys only, as in Data Flow; "
+                 "write the app's label",
+                 key);
+        }
+    } else if (!is_meant(m, label)) {
+        find(place, "spec.properties: %s: the definition has no app %.*s", key, PS_STR_ARG(label));
+    }
+}
+
+static void check_mentions(const struct place *place, const struct mentions *m)
+{
+    for (size_t i = 0; i < m->properties->count; i++)
+        check_key(place, m, m->properties->items[i].key);
+    for (size_t i = 0; i < m->overlay_count; i++) {
+        if (!has_app(m, ps_str(m->overlays[i].name))) {
             find(place, "spec.apps[%zu].name: the definition has no app %s", i,
-                 stream->apps[i].name);
+                 m->overlays[i].name);
         }
     }
 }
+
+/* ---- StreamDeployment and TaskLaunch ------------------------------------------------------ */
 
 static void check_stream(const struct place *place, const struct json_t *object)
 {
@@ -120,8 +171,44 @@ static void check_stream(const struct place *place, const struct json_t *object)
     if (dsl == NULL) {
         find(place, "spec.definition: %s", bad.text);
     } else {
-        check_labels(place, &stream, dsl);
+        check_mentions(place, &(struct mentions){.properties = &stream.properties,
+                                                 .overlays = stream.apps,
+                                                 .overlay_count = stream.app_count,
+                                                 .apps = dsl->apps,
+                                                 .app_count = dsl->app_count});
     }
+}
+
+static void check_task(const struct place *place, const struct json_t *object)
+{
+    struct model_task task;
+    struct dsl_error bad;
+    struct ps_err err = {0};
+
+    check_fields(place, js_get(object, "spec"), task_fields, PS_ARRAY_LEN(task_fields));
+    if (model_task_read(place->arena, object, &task, &err) != 0) {
+        find(place, "%s", err.message);
+        return;
+    }
+    const struct dsl_task *dsl =
+        dsl_task_parse(place->arena, ps_str(task.task_name ? task.task_name : NAME_OF_NONE),
+                       ps_str(task.definition), &bad);
+
+    if (dsl == NULL) {
+        for (const struct dsl_error *problem = &bad; problem != NULL; problem = problem->next)
+            find(place, "spec.definition: %s", problem->text);
+        return;
+    }
+    if (dsl->composed) {
+        find(place, "spec.definition: composed tasks cannot be launched yet; launch their apps one "
+                    "by one");
+    }
+    check_mentions(place, &(struct mentions){.properties = &task.properties,
+                                             .overlays = task.apps,
+                                             .overlay_count = task.app_count,
+                                             .apps = dsl->apps,
+                                             .app_count = dsl->app_count,
+                                             .is_task = true});
 }
 
 /* ---- the others --------------------------------------------------------------------------------
@@ -201,7 +288,7 @@ static void check_kind(const struct place *place, const struct json_t *object)
     } else if (ps_streq(kind, "PlatformAccount")) {
         check_account(place, object);
     } else if (ps_streq(kind, "TaskLaunch")) {
-        find(place, "not checked: this version reads no launches");
+        check_task(place, object);
     } else {
         find(place, "kind: expected StreamDeployment, TaskLaunch or PlatformAccount, found %s",
              kind ? kind : "nothing");

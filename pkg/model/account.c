@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PlatformAccount: spec as flat property lists, placeholders resolved. */
-#include "model/model.h"
+#include "model/internal.h"
 
 #include <string.h>
 
 #define PLACEHOLDER_TEXT_MAX ((size_t)64 * 1024)
+#define TASKS_DEFAULT        20 /* SCDF's */
+#define TASKS_MAX            100000
+#define USAGE_MAX            ((size_t)8) /* entries that are looked at; two make sense */
 
 /* Writes the value of one "NAME" or "NAME:default", or the placeholder as it was. */
 static void resolve_one(struct ps_buf *out, struct ps_arena *arena, struct ps_str inner,
@@ -55,15 +58,65 @@ static int read_list(struct ps_arena *arena, const struct json_t *spec, const ch
     return rc == 0 ? 0 : ps_fail_prefix(err, "spec.%s", path);
 }
 
-static bool has_finalizer(const struct json_t *object)
+static void resolve_all(struct ps_arena *arena, struct model_properties *list,
+                        const struct model_properties *vars)
 {
-    const struct json_t *list = js_path(object, "metadata.finalizers");
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].value = resolve(arena, list->items[i].value, vars);
+}
 
-    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++) {
-        if (ps_streq(js_str(js_at(list, i)), MODEL_FINALIZER))
-            return true;
+/* Absent: both. */
+static int read_usage(const struct json_t *spec, struct model_account *account, struct ps_err *err)
+{
+    const struct json_t *list = js_get(spec, "usage");
+
+    account->for_streams = account->for_tasks = list == NULL;
+    if (list == NULL)
+        return 0;
+    if (js_type(list) != JS_ARRAY || js_len(list) == 0 || js_len(list) > USAGE_MAX)
+        return ps_fail(err, PS_EINVAL, "spec.usage: expected a list of Stream, Task or both");
+    for (size_t i = 0; i < js_len(list); i++) {
+        const char *word = js_str(js_at(list, i));
+
+        if (!ps_streq(word, "Stream") && !ps_streq(word, "Task")) {
+            return ps_fail(err, PS_EINVAL, "spec.usage[%zu]: expected Stream or Task, found %.64s",
+                           i, word ? word : js_type_name(js_at(list, i)));
+        }
+        account->for_streams |= ps_streq(word, "Stream");
+        account->for_tasks |= ps_streq(word, "Task");
     }
-    return false;
+    return 0;
+}
+
+/* The last of several spellings: taskProperties stand behind properties. */
+static const char *find_max_tasks(struct ps_arena *arena, const struct model_properties *list)
+{
+    for (size_t i = list->count; i-- > 0;) {
+        if (ps_streq(model_relaxed(arena, list->items[i].key), "maximumconcurrenttasks"))
+            return list->items[i].value;
+    }
+    return NULL;
+}
+
+static int read_max_tasks(struct ps_arena *arena, const struct json_t *spec,
+                          struct model_account *account)
+{
+    const struct model__reader r = {arena, &account->problem};
+    const char *text = find_max_tasks(arena, &account->task_properties);
+
+    if (js_get(spec, "maxConcurrentTasks") != NULL) {
+        return model__integer(&r, spec, "spec", "maxConcurrentTasks",
+                              (struct model__range){0, TASKS_MAX}, &account->max_tasks);
+    }
+    if (text != NULL &&
+        (!ps_str_to_i64(ps_str(text), &account->max_tasks) || account->max_tasks > TASKS_MAX)) {
+        account->max_tasks = TASKS_DEFAULT;
+        return ps_fail(r.err, PS_EINVAL,
+                       "the property maximumConcurrentTasks: expected an integer from 0 to %d, "
+                       "found %.64s",
+                       TASKS_MAX, text);
+    }
+    return 0;
 }
 
 static int read_spec(struct ps_arena *arena, const struct json_t *spec,
@@ -77,9 +130,15 @@ static int read_spec(struct ps_arena *arena, const struct json_t *spec,
                        type ? type : "nothing");
     }
     account->namespace = js_path_str(spec, "kubernetes.namespace");
+    if (read_usage(spec, account, err) != 0)
+        return err->code;
     if (read_list(arena, spec, "properties", &account->properties, err) != 0 ||
         read_list(arena, spec, "streamProperties", &account->properties, err) != 0 ||
+        read_list(arena, spec, "properties", &account->task_properties, err) != 0 ||
+        read_list(arena, spec, "taskProperties", &account->task_properties, err) != 0 ||
         read_list(arena, spec, "applicationProperties.stream", &account->application_properties,
+                  err) != 0 ||
+        read_list(arena, spec, "applicationProperties.task", &account->task_application_properties,
                   err) != 0)
         return err->code;
     return 0;
@@ -90,18 +149,24 @@ struct model_account *model_account_read(struct ps_arena *arena, const struct js
 {
     struct model_account *account = ps_arena_alloc(arena, sizeof(*account));
 
-    account->name = js_path_str(object, "metadata.name");
-    account->uid = js_path_str(object, "metadata.uid");
-    account->rv = js_path_str(object, "metadata.resourceVersion");
-    account->generation = js_path_int(object, "metadata.generation", 0);
-    account->deleting = js_path_str(object, "metadata.deletionTimestamp") != NULL;
-    account->has_finalizer = has_finalizer(object);
-    account->status = js_get(object, "status");
-    if (read_spec(arena, js_get(object, "spec"), account) != 0)
+    const struct model__meta meta = model__meta(object);
+
+    *account = (struct model_account){
+        .name = meta.name,
+        .uid = meta.uid,
+        .rv = meta.rv,
+        .generation = meta.generation,
+        .deleting = meta.deleting,
+        .has_finalizer = meta.has_finalizer,
+        .for_streams = true,
+        .for_tasks = true,
+        .max_tasks = TASKS_DEFAULT,
+        .status = meta.status,
+    };
+    if (read_spec(arena, meta.spec, account) != 0)
         return account;
-    for (size_t i = 0; i < account->properties.count; i++) {
-        account->properties.items[i].value =
-            resolve(arena, account->properties.items[i].value, vars);
-    }
+    resolve_all(arena, &account->properties, vars);
+    resolve_all(arena, &account->task_properties, vars);
+    (void)read_max_tasks(arena, meta.spec, account);
     return account;
 }

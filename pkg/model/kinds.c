@@ -5,11 +5,13 @@
 static const struct model_kind_info kinds[] = {
     [MODEL_ACCOUNT] = {MODEL_GROUP, "v1alpha1", "platformaccounts", "PlatformAccount", false},
     [MODEL_STREAM] = {MODEL_GROUP, "v1alpha1", "streamdeployments", "StreamDeployment", true},
+    [MODEL_TASK] = {MODEL_GROUP, "v1alpha1", "tasklaunches", "TaskLaunch", true},
     [MODEL_CONFIG_MAP] = {"", "v1", "configmaps", "ConfigMap", true},
     [MODEL_NAMESPACE] = {"", "v1", "namespaces", "Namespace", false},
     [MODEL_DEPLOYMENT] = {"apps", "v1", "deployments", "Deployment", true},
     [MODEL_SERVICE] = {"", "v1", "services", "Service", true},
     [MODEL_REVISION] = {"apps", "v1", "controllerrevisions", "ControllerRevision", true},
+    [MODEL_JOB] = {"batch", "v1", "jobs", "Job", true},
     [MODEL_POD] = {"", "v1", "pods", "Pod", true},
     [MODEL_EVENT] = {"events.k8s.io", "v1", "events", "Event", true},
 };

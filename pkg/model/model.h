@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "codec/codec.h"
+#include "model/object.h"
 #include "model/registry.h"
 
 #define MODEL_GROUP       "penstock.dev"
@@ -29,66 +30,15 @@
 #define MODEL_ANNOTATION_SPEC_HASH   "penstock.dev/spec-hash"
 #define MODEL_ANNOTATION_RENDER_HASH "penstock.dev/render-hash"
 #define MODEL_ANNOTATION_MANIFEST    "penstock.dev/manifest"
-#define MODEL_FINALIZER              "penstock.dev/cleanup"
+#define MODEL_ANNOTATION_DEADLINE                                                                  \
+    "penstock.dev/active-deadline-seconds"              /* of a Job: the launch's */
+#define MODEL_ANNOTATION_STOPPED "penstock.dev/stopped" /* of a Job: suspended for good */
+#define MODEL_LABEL_ATTEMPT      "penstock.dev/attempt" /* of a Job: its number */
+#define MODEL_FINALIZER          "penstock.dev/cleanup"
+#define MODEL_FINALIZER_ATTEMPT  "penstock.dev/attempt" /* a Job's, until its end is recorded */
 
 #define MODEL_LABEL_MAX      63 /* label values, and the names that become ones */
 #define MODEL_PROPERTIES_MAX 500
-
-/* ---- kinds ---------------------------------------------------------------------------------- */
-
-enum model_kind {
-    MODEL_ACCOUNT,
-    MODEL_STREAM,
-    MODEL_CONFIG_MAP,
-    MODEL_NAMESPACE,
-    MODEL_DEPLOYMENT,
-    MODEL_SERVICE,
-    MODEL_REVISION,
-    MODEL_POD,
-    MODEL_EVENT,
-    MODEL_KIND_COUNT
-};
-
-struct model_kind_info {
-    const char *group, *version, *plural, *kind;
-    bool namespaced;
-};
-const struct model_kind_info *model_kind_info(enum model_kind kind);
-const char *model_kind_name(enum model_kind kind); /* "Deployment" */
-
-/* ---- objects as facts ------------------------------------------------------------------------ */
-
-/* What is kept of an object that was seen: a few hundred bytes. Texts that the object does not have
- * are NULL, numbers as said. */
-struct model_object {
-    enum model_kind kind;
-    const char *namespace, *name, *uid, *rv;
-    const char *owner, *owner_uid, *app; /* annotation and labels of ours */
-    const char *body_hash;               /* annotation */
-    const char *installation;            /* label */
-    int64_t revision;                    /* label; -1 = none */
-    int64_t generation;
-    bool deleting;
-    bool has_owner; /* an owner reference: collected with its owner */
-    /* StreamDeployment: spec.platform and spec.streamName with their defaults */
-    const char *platform, *stream_name;
-    int64_t created_ms; /* 0 = not readable */
-    /* Deployment */
-    int64_t observed_generation, replicas, ready, updated, available, total;
-    const char *replicas_before_suspend;
-    const char *failure_reason, *failure_message; /* condition ReplicaFailure */
-    /* ControllerRevision */
-    const char *spec_hash, *render_hash, *manifest, *redeploy;
-    /* Pod */
-    const char *app_id;                /* label spring-app-id */
-    const char *phase;                 /* also a Namespace's */
-    const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
-    bool pod_ready;
-    int64_t restarts, exit_code; /* of the worst container; exit_code -1 = none */
-};
-
-/* One block of memory; NULL when the object has no name, uid or resourceVersion. */
-struct model_object *model_object_new(enum model_kind kind, const struct json_t *object);
 
 /* ---- properties ----------------------------------------------------------------------------- */
 
@@ -121,11 +71,16 @@ struct model_account {
     const char *name, *uid, *rv;
     int64_t generation;
     bool deleting, has_finalizer;
-    const char *namespace;              /* NULL: the namespace of the CR */
-    struct model_properties properties; /* spec.properties, then streamProperties over it */
-    struct model_properties application_properties; /* spec.applicationProperties.stream */
-    const struct json_t *status;                    /* borrowed, or NULL */
-    struct ps_err problem;                          /* code 0 when the spec is fine */
+    const char *namespace;                   /* NULL: the namespace of the CR */
+    bool for_streams, for_tasks;             /* spec.usage */
+    struct model_properties properties;      /* spec.properties, then streamProperties over it */
+    struct model_properties task_properties; /* … taskProperties over it */
+    struct model_properties application_properties;      /* spec.applicationProperties.stream */
+    struct model_properties task_application_properties; /* … .task */
+    /* spec.maxConcurrentTasks, else the property maximumConcurrentTasks, else SCDF's 20. */
+    int64_t max_tasks;
+    const struct json_t *status; /* borrowed, or NULL */
+    struct ps_err problem;       /* code 0 when the spec is fine */
 };
 
 /* `vars` resolves ${NAME:default} in spec.properties; what it has not and has no default stays
@@ -162,6 +117,40 @@ struct model_stream {
  * all the same (name, namespace, uid, rv, deleting, …) as far as it was readable. */
 int model_stream_read(struct ps_arena *arena, const struct json_t *object, struct model_stream *out,
                       struct ps_err *err) PS_MUST_CHECK;
+
+/* ---- TaskLaunch ----------------------------------------------------------------------------- */
+
+struct model_retry {
+    bool given;    /* spec.retry is there */
+    int64_t limit; /* attempts after the first; 0 = none */
+    int64_t initial_ms, max_ms, factor_milli /* 2000 = doubled */, jitter_percent;
+    const int64_t *not_on_codes;
+    size_t not_on_count;
+    bool on_unknown;
+};
+
+struct model_task {
+    const char *namespace, *name, *uid, *rv;
+    int64_t generation, created_ms; /* created_ms 0 when unreadable */
+    bool deleting, has_finalizer;
+    const char *task_name; /* spec.taskName, or NULL: the app's label or name */
+    const char *definition;
+    const char *platform; /* spec.platform or "default" */
+    const char *const *arguments;
+    size_t argument_count;
+    struct model_properties properties;
+    struct model_app *apps;
+    size_t app_count;
+    bool suspend;
+    int64_t active_deadline_s, ttl_s; /* -1 = not given */
+    int64_t not_after_ms;             /* -1 = not given */
+    struct model_retry retry;
+    const struct json_t *object, *spec, *status; /* borrowed */
+};
+
+/* As model_stream_read. */
+int model_task_read(struct ps_arena *arena, const struct json_t *object, struct model_task *out,
+                    struct ps_err *err) PS_MUST_CHECK;
 
 /* The index that two streams collide in: lower-cased stream name. In the arena. */
 const char *model_lower(struct ps_arena *arena, const char *text);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Projections: the few fields of an object that decisions need, in one block of memory. */
-#include "model/model.h"
+#include "model/internal.h"
 
 #include <string.h>
 
 /* Texts longer than this are cut: they are names, or words for people. */
 #define TEXT_MAX       ((size_t)1024)
+/* As much of its last words as the kubelet keeps of a container: kubernetes.io, "Customizing the
+ * termination message". */
+#define OUTPUT_MAX     ((size_t)4096)
 /* The manifest is as long as the stream has objects. */
 #define MANIFEST_MAX   ((size_t)256 * 1024)
 /* Containers of one pod that are looked at. */
@@ -46,6 +49,11 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->body_hash = annotation(object, MODEL_ANNOTATION_BODY_HASH);
     if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
         o->revision = -1;
+    if (o->kind == MODEL_STREAM || o->kind == MODEL_TASK || o->kind == MODEL_ACCOUNT ||
+        o->kind == MODEL_JOB)
+        o->created_ms = model__created_ms(object);
+    o->has_finalizer = model__has_finalizer(object, o->kind == MODEL_JOB ? MODEL_FINALIZER_ATTEMPT
+                                                                         : MODEL_FINALIZER);
     o->exit_code = -1;
 }
 
@@ -74,8 +82,61 @@ static void read_stream(struct model_object *o, const struct json_t *object)
 
     o->platform = platform ? platform : "default";
     o->stream_name = name ? name : o->name;
-    if (!ps_time_parse(ps_str(js_path_str(object, "metadata.creationTimestamp")), &o->created_ms))
-        o->created_ms = 0;
+}
+
+static void read_task(struct model_object *o, const struct json_t *object)
+{
+    const char *platform = js_path_str(object, "spec.platform");
+    const struct json_t *step = js_at(js_path(object, "status.steps"), 0);
+
+    o->platform = platform ? platform : "default";
+    o->task_phase = model_task_phase_of(js_path_str(object, "status.phase"));
+    o->attempt_state = model_attempt_state_of(js_path_str(step, "state"));
+}
+
+static bool is_true(const struct json_t *condition)
+{
+    return ps_streq(js_path_str(condition, "status"), "True");
+}
+
+/* FailureTarget and SuccessCriteriaMet come before the end: pods may still run then. */
+static void read_job_end(struct model_object *o, const struct json_t *object)
+{
+    const struct json_t *conditions = js_path(object, "status.conditions");
+    const struct json_t *end = model_condition_find(conditions, "Failed");
+
+    o->job_end = MODEL_JOB_FAILED;
+    if (!is_true(end)) {
+        end = model_condition_find(conditions, "Complete");
+        o->job_end = MODEL_JOB_COMPLETE;
+    }
+    if (!is_true(end)) {
+        o->job_end = MODEL_JOB_NOT_ENDED;
+        return;
+    }
+    o->end_reason = js_path_str(end, "reason");
+    o->end_message = js_path_str(end, "message");
+    if (!ps_time_parse(ps_str(js_path_str(end, "lastTransitionTime")), &o->ended_ms) &&
+        !ps_time_parse(ps_str(js_path_str(object, "status.completionTime")), &o->ended_ms))
+        o->ended_ms = 0;
+}
+
+static void read_job(struct model_object *o, const struct json_t *object)
+{
+    const struct json_t *conditions = js_path(object, "status.conditions");
+    const char *attempt = label(object, MODEL_LABEL_ATTEMPT);
+
+    if (attempt == NULL || !ps_str_to_i64(ps_str(attempt), &o->attempt))
+        o->attempt = 0;
+    o->app_id = label(object, "spring-app-id");
+    o->deadline = annotation(object, MODEL_ANNOTATION_DEADLINE);
+    o->active = js_path_int(object, "status.active", 0);
+    o->terminating = js_path_int(object, "status.terminating", 0);
+    o->suspend = js_path_bool(object, "spec.suspend", false);
+    o->stopped = ps_streq(annotation(object, MODEL_ANNOTATION_STOPPED), "true");
+    o->suspended = is_true(model_condition_find(conditions, "Suspended"));
+    o->image = js_path_str(js_at(js_path(object, "spec.template.spec.containers"), 0), "image");
+    read_job_end(o, object);
 }
 
 static void read_revision(struct model_object *o, const struct json_t *object)
@@ -86,7 +147,20 @@ static void read_revision(struct model_object *o, const struct json_t *object)
     o->redeploy = annotation(object, MODEL_ANNOTATION_REDEPLOY);
 }
 
-/* The most telling reason why a container does not run. */
+/* Another container's reason tells more: this one did what it should. */
+static bool is_weak(const char *cause)
+{
+    return cause == NULL || strcmp(cause, "Completed") == 0;
+}
+
+/* The pod's own reason (Evicted, DeadlineExceeded, …) tells more than what it led to. */
+static bool is_vague(const char *cause)
+{
+    return is_weak(cause) || strcmp(cause, "Error") == 0 ||
+           strcmp(cause, "ContainerStatusUnknown") == 0;
+}
+
+/* The most telling reason why a container does not run, and the worst exit code. */
 static void read_container(struct model_object *o, const struct json_t *status)
 {
     const struct json_t *waiting = js_path(status, "state.waiting");
@@ -98,9 +172,9 @@ static void read_container(struct model_object *o, const struct json_t *status)
         ended = js_path(status, "lastState.terminated");
     if (restarts > o->restarts)
         o->restarts = restarts;
-    if (ended != NULL && o->exit_code < 0)
-        o->exit_code = js_path_int(ended, "exitCode", -1);
-    if (o->cause != NULL || js_path_bool(status, "ready", false))
+    if (ended != NULL && o->exit_code <= 0)
+        o->exit_code = js_path_int(ended, "exitCode", o->exit_code);
+    if (!is_weak(o->cause) || js_path_bool(status, "ready", false))
         return;
     if (reason != NULL && strcmp(reason, "ContainerCreating") != 0 &&
         strcmp(reason, "PodInitializing") != 0) {
@@ -135,7 +209,8 @@ static void read_pod(struct model_object *o, const struct json_t *object)
         o->cause = js_path_str(scheduled, "reason");
         o->cause_message = js_path_str(scheduled, "message");
     }
-    if (o->cause == NULL && ps_streq(o->phase, "Failed")) {
+    if (ps_streq(o->phase, "Failed") && is_vague(o->cause) &&
+        js_path_str(object, "status.reason") != NULL) {
         o->cause = js_path_str(object, "status.reason");
         o->cause_message = js_path_str(object, "status.message");
     }
@@ -177,12 +252,16 @@ static struct model_object *pack(const struct model_object *from)
         F(app_id, TEXT_MAX),
         F(phase, TEXT_MAX),
         F(cause, TEXT_MAX),
-        F(cause_message, TEXT_MAX),
+        F(cause_message, OUTPUT_MAX),
         F(redeploy, TEXT_MAX),
         F(body_hash, TEXT_MAX),
         F(installation, TEXT_MAX),
         F(platform, TEXT_MAX),
         F(stream_name, TEXT_MAX),
+        F(end_reason, TEXT_MAX),
+        F(end_message, TEXT_MAX),
+        F(deadline, TEXT_MAX),
+        F(image, TEXT_MAX),
 #undef F
     };
     size_t size = sizeof(*o);
@@ -206,6 +285,39 @@ static struct model_object *pack(const struct model_object *from)
     return o;
 }
 
+static void read_kind(struct model_object *o, const struct json_t *object)
+{
+    switch (o->kind) {
+    case MODEL_STREAM:
+        read_stream(o, object);
+        break;
+    case MODEL_TASK:
+        read_task(o, object);
+        break;
+    case MODEL_DEPLOYMENT:
+        read_deployment(o, object);
+        break;
+    case MODEL_REVISION:
+        read_revision(o, object);
+        break;
+    case MODEL_JOB:
+        read_job(o, object);
+        break;
+    case MODEL_POD:
+        read_pod(o, object);
+        break;
+    case MODEL_NAMESPACE:
+        o->phase = js_path_str(object, "status.phase");
+        break;
+    case MODEL_ACCOUNT:
+    case MODEL_CONFIG_MAP:
+    case MODEL_SERVICE:
+    case MODEL_EVENT:
+    case MODEL_KIND_COUNT:
+        break;
+    }
+}
+
 struct model_object *model_object_new(enum model_kind kind, const struct json_t *object)
 {
     struct model_object o = {.kind = kind};
@@ -213,16 +325,6 @@ struct model_object *model_object_new(enum model_kind kind, const struct json_t 
     read_metadata(&o, object);
     if (o.name == NULL || o.uid == NULL || o.rv == NULL)
         return NULL;
-    if (kind == MODEL_STREAM) {
-        read_stream(&o, object);
-    } else if (kind == MODEL_DEPLOYMENT) {
-        read_deployment(&o, object);
-    } else if (kind == MODEL_REVISION) {
-        read_revision(&o, object);
-    } else if (kind == MODEL_POD) {
-        read_pod(&o, object);
-    } else if (kind == MODEL_NAMESPACE) {
-        o.phase = js_path_str(object, "status.phase");
-    }
+    read_kind(&o, object);
     return pack(&o);
 }

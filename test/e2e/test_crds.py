@@ -7,7 +7,7 @@ import json
 
 import pytest
 import yaml
-from support import ACCOUNT, ROOT, STREAM, account, stream, wait_for
+from support import ACCOUNT, ROOT, STREAM, TASK, account, stream, task, wait_for
 
 DRY = ("--dry-run=server",)
 DEFINITION = "time | log"
@@ -29,6 +29,18 @@ def a_stream(**spec):
 
 def an_account(**spec):
     return changed(account("a", "somewhere"), **spec)
+
+
+def a_launch(**spec):
+    return changed(task("t", "default"), **spec)
+
+
+def a_retry(**members):
+    return a_launch(retry=members)
+
+
+def a_backoff(**members):
+    return a_retry(backoff=members)
 
 
 def an_app(**members):
@@ -60,7 +72,29 @@ BAD_ACCOUNTS = [
      "spec.kubernetes.namespace: Too long: may not be more than 63"),
     ("unknown member", an_account(kubernetes={"namespaces": "x"}),
      'unknown field "spec.kubernetes.namespaces"'),
-    ("member of a later release", an_account(usage=["Task"]), 'unknown field "spec.usage"'),
+    ("member of a later release", an_account(policy={}), 'unknown field "spec.policy"'),
+    ("empty usage", an_account(usage=[]),
+     "spec.usage in body should have at least 1 items"),
+    ("unknown usage", an_account(usage=["Tasks"]),
+     'spec.usage[0]: Unsupported value: "Tasks": supported values: "Stream", "Task"'),
+    ("one usage twice", an_account(usage=["Task", "Task"]),
+     'spec.usage[1]: Duplicate value: "Task"'),
+    ("usage is no list", an_account(usage="Task"),
+     'spec.usage in body must be of type array: "string"'),
+    ("fewer than no tasks", an_account(maxConcurrentTasks=-1),
+     "spec.maxConcurrentTasks in body should be greater than or equal to 0"),
+    ("too many tasks", an_account(maxConcurrentTasks=100001),
+     "spec.maxConcurrentTasks in body should be less than or equal to 100000"),
+    ("tasks in words", an_account(maxConcurrentTasks="20"),
+     'spec.maxConcurrentTasks in body must be of type integer: "string"'),
+    ("taskProperties are no object", an_account(taskProperties=[]),
+     'spec.taskProperties in body must be of type object: "array"'),
+    ("too many taskProperties", an_account(taskProperties=many(501)),
+     "spec.taskProperties: Too many: 501: must have at most 500 items"),
+    ("application property of tasks", an_account(applicationProperties={"task": {"x": 1.5}}),
+     'spec.applicationProperties.task.x in body %s: "number"' % INTEGER_OR_STRING),
+    ("long key of tasks", an_account(applicationProperties={"task": {"k" * 513: "x"}}),
+     "spec.applicationProperties.task: Invalid value: the name of a property has 1 to 512"),
     ("properties are no object", an_account(properties=["x"]),
      'spec.properties in body must be of type object: "array"'),
     ("streamProperties are no object", an_account(streamProperties="x"),
@@ -90,6 +124,9 @@ GOOD_ACCOUNTS = [
     ("application properties", an_account(applicationProperties={"stream": {
         "spring.a": "b", "n": 7, "": "x"} | {"k" * 512: "v" * 32768}})),
     ("500 properties", an_account(properties=many(500))),
+    ("for streams", an_account(usage=["Stream"], maxConcurrentTasks=0)),
+    ("for both", an_account(usage=["Task", "Stream"], maxConcurrentTasks=100000, taskProperties={
+        "limits": {"memory": "4Gi"}}, applicationProperties={"task": {"a": 1}})),
 ]
 del GOOD_ACCOUNTS[3][1]["spec"]["applicationProperties"]["stream"][""]
 
@@ -216,6 +253,112 @@ GOOD_STREAMS = [
     ("suspended", a_stream(suspend=True, revisionHistoryLimit=0)),
 ]
 
+# --- TaskLaunch ------------------------------------------------------------------------------
+
+TASK_NAME_RULE = 'spec.taskName: Invalid value: … expected the name of a task: letters, digits'
+DURATION = "expected a duration such as 30s, 10m or 1h30m, at most ten years"
+BAD_LAUNCHES = [
+    ("no spec", {**a_launch(), "spec": None}, "spec: Required value"),
+    ("no definition", a_launch(definition=None), "spec.definition: Required value"),
+    ("empty definition", a_launch(definition=""),
+     "spec.definition in body should be at least 1 chars long"),
+    ("long definition", a_launch(definition="x" * 65537),
+     "spec.definition: Too long: may not be more than 65536"),
+    ("task name with an underscore", a_launch(taskName="a_b"), TASK_NAME_RULE),
+    ("task name ending with a dash", a_launch(taskName="a-"), TASK_NAME_RULE),
+    ("task name beginning with a digit", a_launch(taskName="1a"), TASK_NAME_RULE),
+    ("empty task name", a_launch(taskName=""), TASK_NAME_RULE),
+    ("long task name", a_launch(taskName="t" * 64),
+     "spec.taskName: Too long: may not be more than 63"),
+    ("platform in capital letters", a_launch(platform="HighMemory"), PLATFORM_RULE),
+    ("arguments in one text", a_launch(arguments="--a=b --c=d"),
+     'spec.arguments in body must be of type array: "string"'),
+    ("argument that is a number", a_launch(arguments=["a", 7]),
+     'spec.arguments[1] in body must be of type string: "integer"'),
+    ("too many arguments", a_launch(arguments=["a"] * 501),
+     "spec.arguments: Too many: 501: must have at most 500 items"),
+    ("long argument", a_launch(arguments=["a" * 32769]),
+     "spec.arguments[0]: Too long: may not be more than 32768"),
+    ("property 1.10", a_launch(properties={"version.train": 1.10}),
+     'spec.properties.version.train in body %s: "number"' % INTEGER_OR_STRING),
+    ("too many properties", a_launch(properties=many(501)),
+     "spec.properties: Too many: 501: must have at most 500 items"),
+    ("empty key", a_launch(properties={"": "x"}),
+     "spec.properties: Invalid value: the name of a property has 1 to 512 characters; shorten it"),
+    ("app without a name", a_launch(apps=[{"image": "x"}]), "spec.apps[0].name: Required value"),
+    ("one app twice", a_launch(apps=[{"name": "a"}, {"name": "a"}]),
+     'spec.apps[1]: Duplicate value: {"name":"a"}'),
+    ("replicas", a_launch(apps=[{"name": "a", "replicas": 1}]),
+     'unknown field "spec.apps[0].replicas"'),
+    ("platform of an app", a_launch(apps=[{"name": "a", "platform": "p"}]),
+     'unknown field "spec.apps[0].platform"'),
+    ("limit below zero", a_launch(apps=[{"name": "a", "resources": {"limits": {"cpu": "-1"}}}]),
+     "spec.apps[0].resources.limits: Invalid value: " + QUANTITIES),
+    ("variable with =", a_launch(apps=[{"name": "a", "env": [{"name": "A=B"}]}]),
+     "spec.apps[0].env[0].name: Invalid value: … expected the name of an environment variable"),
+    ("no time", a_launch(activeDeadlineSeconds=0),
+     "spec.activeDeadlineSeconds in body should be greater than or equal to 1"),
+    ("too much time", a_launch(activeDeadlineSeconds=316224001),
+     "spec.activeDeadlineSeconds in body should be less than or equal to 316224000"),
+    ("retry in words", a_launch(retry="3"), 'spec.retry in body must be of type object: "string"'),
+    ("negative limit", a_retry(limit=-1),
+     "spec.retry.limit in body should be greater than or equal to 0"),
+    ("high limit", a_retry(limit=1001),
+     "spec.retry.limit in body should be less than or equal to 1000"),
+    ("misspelt member", a_retry(limits=1), 'unknown field "spec.retry.limits"'),
+    ("wait without a unit", a_backoff(initial="30"),
+     "spec.retry.backoff.initial: Invalid value: … " + DURATION),
+    ("wait that is a number", a_backoff(initial=30),
+     'spec.retry.backoff.initial in body must be of type string: "integer"'),
+    ("negative wait", a_backoff(max="-1s"), DURATION),
+    ("wait in days", a_backoff(max="1d"), DURATION),
+    ("empty wait", a_backoff(max=""), DURATION),
+    ("long wait", a_backoff(max="87841h"), "spec.retry.backoff.max: Invalid value: … " + DURATION),
+    ("absurd wait", a_backoff(max="99999999999h"), "spec.retry.backoff.max: Invalid value: "),
+    ("shrinking waits", a_backoff(factor=0.5),
+     "spec.retry.backoff.factor in body should be greater than or equal to 1"),
+    ("exploding waits", a_backoff(factor=100.5),
+     "spec.retry.backoff.factor in body should be less than or equal to 100"),
+    ("factor in words", a_backoff(factor="2"),
+     'spec.retry.backoff.factor in body must be of type number: "string"'),
+    ("too much jitter", a_backoff(jitterPercent=101),
+     "spec.retry.backoff.jitterPercent in body should be less than or equal to 100"),
+    ("exit code 0", a_retry(notOnExitCodes=[0]),
+     "spec.retry.notOnExitCodes[0] in body should be greater than or equal to 1"),
+    ("exit code 256", a_retry(notOnExitCodes=[1, 256]),
+     "spec.retry.notOnExitCodes[1] in body should be less than or equal to 255"),
+    ("one exit code twice", a_retry(notOnExitCodes=[1, 1]),
+     "spec.retry.notOnExitCodes[1]: Duplicate value: 1"),
+    ("too many exit codes", a_retry(notOnExitCodes=list(range(1, 66))),
+     "spec.retry.notOnExitCodes: Too many: 65: must have at most 64 items"),
+    ("suspend in words", a_launch(suspend="yes"),
+     'spec.suspend in body must be of type boolean: "string"'),
+    ("a day is no time", a_launch(notAfter="2026-11-22"),
+     'spec.notAfter in body must be of type date-time: "2026-11-22"'),
+    ("negative time to live", a_launch(ttlSecondsAfterFinished=-1),
+     "spec.ttlSecondsAfterFinished in body should be greater than or equal to 0"),
+    ("unknown member", a_launch(deletionPolicy="Orphan"), 'unknown field "spec.deletionPolicy"'),
+]
+
+GOOD_LAUNCHES = [
+    ("the least", a_launch()),
+    ("a name like that of a day", {**a_launch(), "metadata": {
+        "name": "1.train-2026-11-21", "namespace": "default"}}),
+    ("everything", a_launch(
+        taskName="Train-1", platform="highmemory", arguments=["--a=b", "", "c d"],
+        properties={"deployer.train.memory": "16Gi", "deployer.train.cpu": 2},
+        apps=[{"name": "train", "image": "r.example/train:1", "resources": {
+            "limits": {"memory": "16Gi"}}, "env": [{"name": "A", "value": "1"}]}],
+        activeDeadlineSeconds=1, suspend=False, notAfter="2026-11-22T00:00:00.5+02:00",
+        ttlSecondsAfterFinished=0, retry={
+            "limit": 1000, "onUnknown": True, "notOnExitCodes": [1, 255], "backoff": {
+                "initial": "500ms", "factor": 1.5, "max": "1h30m", "jitterPercent": 0}})),
+    ("the longest wait", a_backoff(initial="0s", max="87840h", factor=1)),
+    ("500 arguments", a_launch(arguments=["a" * 1000] * 500)),
+    ("500 properties", a_launch(properties=many(500))),
+    ("100 apps", a_launch(apps=[{"name": "a%d" % i} for i in range(100)])),
+]
+
 # --- changes ---------------------------------------------------------------------------------
 
 NAMESPACE_FIXED = ("spec.kubernetes.namespace: Invalid value: the namespace of an account can't be "
@@ -223,6 +366,9 @@ NAMESPACE_FIXED = ("spec.kubernetes.namespace: Invalid value: the namespace of a
 NAME_FIXED = ("spec.streamName: Invalid value: the name of a stream can't be set, changed or "
               "removed later, since destinations and consumer groups are named by it; create "
               "another StreamDeployment")
+LAUNCH_FIXED = ("spec.%s: Invalid value: … a launch is one run, so its %s can't be set, changed or "
+                "removed later; create another TaskLaunch")
+APP = {"name": "a", "image": "i"}
 NO_CHANGES = [
     ("another namespace", an_account(), {"kubernetes": {"namespace": "elsewhere"}},
      NAMESPACE_FIXED),
@@ -232,6 +378,20 @@ NO_CHANGES = [
     ("another stream name", a_stream(streamName="a"), {"streamName": "b"}, NAME_FIXED),
     ("no stream name any more", a_stream(streamName="a"), {"streamName": None}, NAME_FIXED),
     ("a stream name at last", a_stream(), {"streamName": "s"}, NAME_FIXED),
+    ("another task definition", a_launch(), {"definition": "other"},
+     "spec.definition: Invalid value: … a launch is one run, so its definition can't be changed"),
+    *[("launch: another %s" % field, a_launch(**{field: before}), {field: after},
+       LAUNCH_FIXED % (field, field))
+      for field, before, after in [
+          ("taskName", "a", "b"), ("taskName", "a", None), ("taskName", None, "a"),
+          ("platform", "a", "b"), ("platform", "a", None), ("platform", None, "a"),
+          ("arguments", ["a"], ["b"]), ("arguments", ["a", "b"], ["b", "a"]),
+          ("arguments", ["a"], None), ("arguments", None, ["a"]),
+          ("properties", {"a": "b"}, {"a": 1}), ("properties", {"a": "b"}, {"c": "d"}),
+          ("properties", {"a": "b"}, None), ("properties", None, {"a": "b"}),
+          ("apps", [APP], [{**APP, "image": "j"}]), ("apps", [APP], None), ("apps", None, [APP]),
+          ("notAfter", "2026-11-22T00:00:00Z", "2026-11-22T00:00:01Z"),
+          ("notAfter", "2026-11-22T00:00:00Z", None), ("notAfter", None, "2026-11-22T00:00:00Z")]],
 ]
 
 
@@ -239,20 +399,23 @@ def rows(table):
     return [pytest.param(*row[1:], id=row[0]) for row in table]
 
 
-@pytest.mark.parametrize("obj, message", rows(BAD_ACCOUNTS) + rows(BAD_STREAMS))
+@pytest.mark.parametrize("obj, message", rows(BAD_ACCOUNTS) + rows(BAD_STREAMS) +
+                         rows(BAD_LAUNCHES))
 def test_refused(kubectl, obj, message):
     said = kubectl.refused(obj, *DRY)
     assert all(part in said for part in message.split(" … ")), said
 
 
-@pytest.mark.parametrize("obj", rows(GOOD_ACCOUNTS) + rows(GOOD_STREAMS))
+@pytest.mark.parametrize("obj", rows(GOOD_ACCOUNTS) + rows(GOOD_STREAMS) +
+                         rows(GOOD_LAUNCHES))
 def test_accepted(kubectl, obj):
     kubectl("create", *DRY, "-f", "-", stdin=json.dumps(obj))
 
 
 @pytest.mark.parametrize("obj, patch, message", rows(NO_CHANGES))
 def test_change_refused(kubectl, bare_space, obj, patch, message):
-    kind, where = (ACCOUNT, ()) if obj["kind"] == "PlatformAccount" else (STREAM, bare_space.ns)
+    kind = {"PlatformAccount": ACCOUNT, "TaskLaunch": TASK}.get(obj["kind"], STREAM)
+    where = None if kind == ACCOUNT else bare_space.ns
     obj = copy.deepcopy(obj)
     obj["metadata"]["name"] = bare_space.ns + "-x"
     if where:
@@ -261,8 +424,22 @@ def test_change_refused(kubectl, bare_space, obj, patch, message):
         bare_space.extra.append((ACCOUNT, obj["metadata"]["name"]))
     kubectl.apply(obj)
     with pytest.raises(AssertionError) as refusal:
-        kubectl.patch(kind, obj["metadata"]["name"], {"spec": patch}, where or None)
-    assert message in str(refusal.value)
+        kubectl.patch(kind, obj["metadata"]["name"], {"spec": patch}, where)
+    said = str(refusal.value)
+    assert all(part in said for part in message.split(" … ")), said
+
+
+def test_what_may_change_about_a_launch(kubectl, bare_space):
+    kubectl.apply(task("t", bare_space.ns, platform="p", arguments=["a"], properties={"a": "b"},
+                       apps=[APP], suspend=True, activeDeadlineSeconds=5,
+                       notAfter="2026-11-22T00:00:00Z"))
+    for patch in ({"suspend": False}, {"suspend": None}, {"activeDeadlineSeconds": 9},
+                  {"activeDeadlineSeconds": None}, {"ttlSecondsAfterFinished": 60},
+                  {"ttlSecondsAfterFinished": None},
+                  {"retry": {"limit": 3, "backoff": {"initial": "1s"}}}, {"retry": {"limit": 4}},
+                  {"retry": None}):
+        kubectl.patch(TASK, "t", {"spec": patch}, bare_space.ns)
+    kubectl.delete(TASK, "t", bare_space.ns)
 
 
 def test_type_of_an_account_is_fixed(kubectl):
@@ -297,7 +474,7 @@ def test_examples_are_accepted(kubectl):
 
 def test_deploy_is_accepted_with_the_crds(kubectl):
     out = kubectl("apply", *DRY, "-k", str(ROOT / "deploy"))
-    for name in (ACCOUNT, STREAM, "clusterrole.rbac.authorization.k8s.io/penstock",
+    for name in (ACCOUNT, STREAM, TASK, "clusterrole.rbac.authorization.k8s.io/penstock",
                  "deployment.apps/penstock"):
         assert name in out, out
 
@@ -312,7 +489,15 @@ def test_names_columns_and_category(kubectl, bare_space):
     wide = kubectl("get", "stream", "foo", "-n", bare_space.ns, "-o", "wide").splitlines()[0]
     assert "DEFINITION" in wide
     header = kubectl("get", "pacct", bare_space.account, "-o", "wide").splitlines()[0].split()
-    assert header == ["NAME", "TYPE", "NAMESPACE", "READY", "REASON", "STREAMS", "DESCRIPTION",
-                      "AGE"]
-    both = kubectl("get", "penstock", "-n", bare_space.ns)
-    assert "streamdeployment" in both and "platformaccount" in both
+    assert header == ["NAME", "TYPE", "NAMESPACE", "READY", "REASON", "STREAMS", "TASKS",
+                      "DESCRIPTION", "AGE"]
+    kubectl.apply(task("t", bare_space.ns))
+    header, row = kubectl("get", "taskl", "-n", bare_space.ns).splitlines()
+    assert header.split() == ["NAME", "READY", "PHASE", "PLATFORM", "ATTEMPT", "EXIT", "REASON",
+                              "AGE"]
+    assert row.split()[0] == "t"
+    wide = kubectl("get", "tasklaunch", "t", "-n", bare_space.ns, "-o", "wide").splitlines()
+    assert wide[0].split()[-2:] == ["DEFINITION", "AGE"] and "train" in wide[1]
+    every = kubectl("get", "penstock", "-n", bare_space.ns)
+    for kind in ("streamdeployment", "platformaccount", "tasklaunch"):
+        assert kind in every

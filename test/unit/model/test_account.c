@@ -147,7 +147,8 @@ static void placeholders_come_from_the_variables(void **state)
 static void an_account_is_read(void **state)
 {
     struct ps_arena arena;
-    const struct model_properties none = {0};
+    static struct model_property items[] = {{"X", "x"}};
+    static const struct model_properties vars = {items, 1, 1};
     struct json_t *json PS_AUTO_JS =
         parse("{'metadata': {'name': 'zone', 'uid': 'u', 'resourceVersion': '7', 'generation': 3, "
               "'finalizers': ['x', 'penstock.dev/cleanup'],"
@@ -155,12 +156,14 @@ static void an_account_is_read(void **state)
               " 'spec': {'type': 'Kubernetes', 'kubernetes': {'namespace': 'ns'}, 'properties': "
               "{'limits': {'memory': '1Gi'}, 'a': '1'},"
               " 'streamProperties': {'limits.memory': '2Gi', 'b': '2'}, 'applicationProperties': "
-              "{'stream': {'k': {'x': 'y'}}}},"
+              "{'stream': {'k': {'x': 'y'}}, 'task': {'t': 1}}, 'taskProperties': "
+              "{'limits': {'memory': '4Gi'}, 'c': '${X}'}, 'usage': ['Task'], "
+              "'maxConcurrentTasks': 5},"
               " 'status': {'streams': 4}}");
 
     (void)state;
     ps_arena_init(&arena);
-    const struct model_account *account = model_account_read(&arena, json, &none);
+    const struct model_account *account = model_account_read(&arena, json, &vars);
 
     assert_int_equal(account->problem.code, 0);
     assert_string_equal(account->name, "zone");
@@ -172,7 +175,51 @@ static void an_account_is_read(void **state)
     assert_string_equal(account->namespace, "ns");
     assert_string_equal(text_of(&arena, &account->properties), "limits.memory=2Gi a=1 b=2");
     assert_string_equal(text_of(&arena, &account->application_properties), "k.x=y");
+    assert_string_equal(text_of(&arena, &account->task_properties), "limits.memory=4Gi a=1 c=x");
+    assert_string_equal(text_of(&arena, &account->task_application_properties), "t=1");
+    assert_true(account->for_tasks && !account->for_streams);
+    assert_int_equal(account->max_tasks, 5);
     assert_int_equal(js_path_int(account->status, "streams", 0), 4);
+    ps_arena_fini(&arena);
+}
+
+static void usage_and_limit_have_defaults(void **state)
+{
+    static const struct {
+        const char *spec;
+        bool streams, tasks;
+        int64_t max;
+    } rows[] = {
+        {"", true, true, 20},
+        {", 'usage': ['Task', 'Stream', 'Task']", true, true, 20},
+        {", 'usage': ['Stream']", true, false, 20},
+        {", 'maxConcurrentTasks': 0", true, true, 0},
+        {", 'properties': {'maximumConcurrentTasks': 7}", true, true, 7},
+        {", 'properties': {'maximum-concurrent-tasks': '${N:9}'}", true, true, 9},
+        {", 'properties': {'maximum-concurrent-tasks': 7}, 'taskProperties': "
+         "{'maximumConcurrentTasks': '8'}",
+         true, true, 8},
+        {", 'streamProperties': {'maximumConcurrentTasks': 7}", true, true, 20},
+        {", 'taskProperties': {'maximumConcurrentTasks': 'x'}, 'maxConcurrentTasks': 100000", true,
+         true, 100000},
+    };
+    const struct model_properties none = {0};
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_BUF(text, 4096);
+
+        ps_buf_printf(&text, "{'spec': {'type': 'Kubernetes'%s}}", rows[i].spec);
+        struct json_t *json PS_AUTO_JS = parse(ps_buf_text(&text));
+        const struct model_account *account = model_account_read(&arena, json, &none);
+
+        if (account->problem.code != 0 || account->for_streams != rows[i].streams ||
+            account->for_tasks != rows[i].tasks || account->max_tasks != rows[i].max)
+            fail_msg("%s: %s, %lld", rows[i].spec, account->problem.message,
+                     (long long)account->max_tasks);
+    }
     ps_arena_fini(&arena);
 }
 
@@ -190,6 +237,25 @@ static void bad_accounts_say_where(void **state)
          "spec.streamProperties: expected an object"},
         {"{'spec': {'type': 'Kubernetes', 'applicationProperties': {'stream': 1}}}",
          "spec.applicationProperties.stream"},
+        {"{'spec': {'type': 'Kubernetes', 'applicationProperties': {'task': []}}}",
+         "spec.applicationProperties.task: expected an object"},
+        {"{'spec': {'type': 'Kubernetes', 'taskProperties': 7}}",
+         "spec.taskProperties: expected an object"},
+        {"{'spec': {'type': 'Kubernetes', 'usage': []}}",
+         "spec.usage: expected a list of Stream, Task or both"},
+        {"{'spec': {'type': 'Kubernetes', 'usage': 'Task'}}", "spec.usage: expected a list"},
+        {"{'spec': {'type': 'Kubernetes', 'usage': null}}", "spec.usage: expected a list"},
+        {"{'spec': {'type': 'Kubernetes', 'usage': ['Task', 'task']}}",
+         "spec.usage[1]: expected Stream or Task, found task"},
+        {"{'spec': {'type': 'Kubernetes', 'usage': [7]}}",
+         "spec.usage[0]: expected Stream or Task, found an integer"},
+        {"{'spec': {'type': 'Kubernetes', 'maxConcurrentTasks': -1}}",
+         "spec.maxConcurrentTasks: expected an integer from 0 to 100000"},
+        {"{'spec': {'type': 'Kubernetes', 'maxConcurrentTasks': '5'}}", "spec.maxConcurrentTasks"},
+        {"{'spec': {'type': 'Kubernetes', 'taskProperties': {'maximum-concurrent-tasks': 'x'}}}",
+         "the property maximumConcurrentTasks: expected an integer from 0 to 100000, found x"},
+        {"{'spec': {'type': 'Kubernetes', 'properties': {'maximumConcurrentTasks': 100001}}}",
+         "maximumConcurrentTasks"},
     };
     const struct model_properties none = {0};
     struct ps_arena arena;
@@ -269,6 +335,7 @@ int main(void)
         cmocka_unit_test(flattening_has_limits),
         cmocka_unit_test(placeholders_come_from_the_variables),
         cmocka_unit_test(an_account_is_read),
+        cmocka_unit_test(usage_and_limit_have_defaults),
         cmocka_unit_test(bad_accounts_say_where),
         cmocka_unit_test(spellings_are_relaxed),
         cmocka_unit_test(secret_keys),

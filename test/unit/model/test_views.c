@@ -346,7 +346,7 @@ static void long_texts_are_cut(void **state)
     js_set_str(js_get(json, "status"), "message", ps_buf_text(&text));
     struct model_object *o = model_object_new(MODEL_POD, json);
 
-    assert_true(strlen(o->cause_message) <= 1024);
+    assert_true(strlen(o->cause_message) <= 4096);
     struct json_t *again PS_AUTO_JS = js_string(o->cause_message);
 
     assert_string_equal(js_str(again), o->cause_message); /* still UTF-8 */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside model: readers of the fields that specs share, with every field's path in the errors. */
+#ifndef PS_MODEL_INTERNAL_H
+#define PS_MODEL_INTERNAL_H
+
+#include "model/model.h"
+
+struct model__reader {
+    struct ps_arena *arena;
+    struct ps_err *err; /* may be NULL */
+};
+
+/* What every object of ours begins with. Borrows from the object. */
+struct model__meta {
+    const char *namespace, *name, *uid, *rv;
+    int64_t generation, created_ms; /* created_ms 0 when unreadable */
+    bool deleting, has_finalizer;
+    const struct json_t *spec, *status;
+};
+
+struct model__meta model__meta(const struct json_t *object);
+bool model__has_finalizer(const struct json_t *object, const char *finalizer);
+/* metadata.creationTimestamp; 0 when unreadable. */
+int64_t model__created_ms(const struct json_t *object);
+
+/* Each leaves *out alone when the field is absent, and fails with "<path>.<key>: …" when it is of
+ * another type or above its limit. */
+int model__text(const struct model__reader *r, const struct json_t *parent, const char *path,
+                const char *key, const char **out) PS_MUST_CHECK;
+int model__bool(const struct model__reader *r, const struct json_t *parent, const char *path,
+                const char *key, bool *out) PS_MUST_CHECK;
+
+/* From min to max, both included. */
+struct model__range {
+    int64_t min, max;
+};
+
+int model__integer(const struct model__reader *r, const struct json_t *parent, const char *path,
+                   const char *key, struct model__range range, int64_t *out) PS_MUST_CHECK;
+/* Values are text or integers. Sorted by key. */
+int model__map(const struct model__reader *r, const struct json_t *parent, const char *path,
+               const char *key, struct model_properties *out) PS_MUST_CHECK;
+/* spec.apps. */
+int model__apps(const struct model__reader *r, const struct json_t *spec, struct model_app **apps,
+                size_t *count) PS_MUST_CHECK;
+/* spec is an object. */
+int model__check_spec(const struct json_t *spec, struct ps_err *err) PS_MUST_CHECK;
+/* SCDF's rule for names on Kubernetes. what: "Stream"; field: where to set another. */
+int model__check_name(const char *name, const char *what, const char *field,
+                      struct ps_err *err) PS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Part of model.h: the kinds that Penstock reads and writes, and objects as facts. */
+#ifndef PS_MODEL_OBJECT_H
+#define PS_MODEL_OBJECT_H
+
+#include "base/base.h"
+
+struct json_t;
+
+/* ---- kinds ---------------------------------------------------------------------------------- */
+
+enum model_kind {
+    MODEL_ACCOUNT,
+    MODEL_STREAM,
+    MODEL_TASK,
+    MODEL_CONFIG_MAP,
+    MODEL_NAMESPACE,
+    MODEL_DEPLOYMENT,
+    MODEL_SERVICE,
+    MODEL_REVISION,
+    MODEL_JOB,
+    MODEL_POD,
+    MODEL_EVENT,
+    MODEL_KIND_COUNT
+};
+
+struct model_kind_info {
+    const char *group, *version, *plural, *kind;
+    bool namespaced;
+};
+const struct model_kind_info *model_kind_info(enum model_kind kind);
+const char *model_kind_name(enum model_kind kind); /* "Deployment" */
+
+/* ---- states of a launch ---------------------------------------------------------------------- */
+
+enum model_task_phase {
+    MODEL_TASK_NEW, /* no status yet */
+    MODEL_TASK_PENDING,
+    MODEL_TASK_WAITING,
+    MODEL_TASK_RUNNING,
+    MODEL_TASK_COMPLETE,
+    MODEL_TASK_FAILED,
+    MODEL_TASK_STOPPED,
+    MODEL_TASK_UNKNOWN,
+    MODEL_TASK_PHASES
+};
+
+/* Of the last attempt. STARTING is the recorded intent: from then on it may run. */
+enum model_attempt_state {
+    MODEL_ATTEMPT_NONE,
+    MODEL_ATTEMPT_STARTING,
+    MODEL_ATTEMPT_RUNNING,
+    MODEL_ATTEMPT_COMPLETE,
+    MODEL_ATTEMPT_FAILED,
+    MODEL_ATTEMPT_STOPPED,
+    MODEL_ATTEMPT_UNKNOWN, /* nobody knows whether it ran to its end */
+    MODEL_ATTEMPT_STATES
+};
+
+enum model_job_end {
+    MODEL_JOB_NOT_ENDED,
+    MODEL_JOB_COMPLETE,
+    MODEL_JOB_FAILED
+};
+
+const char *model_task_phase_name(enum model_task_phase phase);       /* "Pending"; "" for NEW */
+const char *model_attempt_state_name(enum model_attempt_state state); /* "Starting"; "" for NONE */
+/* From what a status says; MODEL_TASK_NEW and MODEL_ATTEMPT_NONE when it says nothing known. */
+enum model_task_phase model_task_phase_of(const char *name);
+enum model_attempt_state model_attempt_state_of(const char *name);
+
+/* ---- objects as facts ------------------------------------------------------------------------ */
+
+/* What is kept of an object that was seen: a few hundred bytes. Texts that the object does not have
+ * are NULL, numbers as said. */
+struct model_object {
+    enum model_kind kind;
+    const char *namespace, *name, *uid, *rv;
+    const char *owner, *owner_uid, *app; /* annotation and labels of ours */
+    const char *body_hash;               /* annotation */
+    const char *installation;            /* label */
+    int64_t revision;                    /* label; -1 = none */
+    int64_t generation;
+    bool deleting;
+    bool has_owner;     /* an owner reference: collected with its owner */
+    int64_t created_ms; /* of our own kinds and Jobs; 0 = not readable */
+    bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
+    /* StreamDeployment, TaskLaunch: spec.platform and spec.streamName with their defaults */
+    const char *platform, *stream_name;
+    /* TaskLaunch: as its status has them */
+    enum model_task_phase task_phase;
+    enum model_attempt_state attempt_state;
+    /* Deployment */
+    int64_t observed_generation, replicas, ready, updated, available, total;
+    const char *replicas_before_suspend;
+    const char *failure_reason, *failure_message; /* condition ReplicaFailure */
+    /* ControllerRevision */
+    const char *spec_hash, *render_hash, *manifest, *redeploy;
+    /* Job */
+    int64_t attempt;             /* label; 0 = none */
+    int64_t active, terminating; /* pods */
+    bool suspend;                /* spec.suspend */
+    bool suspended;              /* condition Suspended: its pods were told to go */
+    bool stopped;                /* annotation: it was us who suspended it */
+    enum model_job_end job_end;
+    int64_t ended_ms;                     /* when that condition came; 0 = not ended */
+    const char *end_reason, *end_message; /* of that condition */
+    const char *deadline;                 /* annotation */
+    const char *image;                    /* of its first container */
+    /* Pod */
+    const char *app_id;                /* label spring-app-id */
+    const char *phase;                 /* also a Namespace's */
+    const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
+    bool pod_ready;
+    int64_t restarts, exit_code; /* of the worst container; exit_code -1 = none */
+};
+
+/* One block of memory; NULL when the object has no name, uid or resourceVersion. */
+struct model_object *model_object_new(enum model_kind kind, const struct json_t *object);
+
+#endif
