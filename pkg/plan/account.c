@@ -10,13 +10,21 @@ struct account_pass {
     struct model_conditions conditions;
 };
 
+static const char *ready_message(const struct model_account *account)
+{
+    if (!account->for_tasks)
+        return "streams can be deployed";
+    return account->for_streams ? "streams can be deployed, tasks can be launched"
+                                : "tasks can be launched";
+}
+
 static void decide(struct account_pass *pass)
 {
     const struct model_account *account = pass->s->account;
     struct ps_arena *arena = &pass->plan->arena;
     const struct model_object *ns = pass->s->target_namespace;
     const char *warnings, *problem = plan__account_problem(arena, account, &warnings);
-    const char *reason = "Ready", *message = "streams can be deployed";
+    const char *reason = "Ready", *message = ready_message(account);
     bool ready = false;
 
     if (problem != NULL) {
@@ -59,6 +67,12 @@ static struct json_t *status_json(struct account_pass *pass)
     js_set_str(target, "uid", s->target_namespace ? s->target_namespace->uid : NULL);
     js_set(status, "target", target);
     js_set_int(status, "streams", s->streams);
+    if (s->account->for_tasks || s->running_tasks + s->waiting_tasks > 0) {
+        struct json_t *tasks = js_child(status, "tasks");
+
+        js_set_int(tasks, "running", s->running_tasks);
+        js_set_int(tasks, "waiting", s->waiting_tasks);
+    }
     js_set(status, "conditions",
            model_conditions_json(&pass->conditions, js_get(s->account->status, "conditions"),
                                  s->account->generation, s->now_ms));

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SCDF's deployment properties for Kubernetes: a table of keys, each with its grammar and its place
- * in the settings. Spellings are compared relaxed, as Spring does (imagePullPolicy =
- * image-pull-policy). */
+/* SCDF's deployment properties for Kubernetes: a table of keys, each with its grammar, its place
+ * in the settings and what it has a meaning for. Spellings are compared relaxed, as Spring does
+ * (imagePullPolicy = image-pull-policy). */
 #include "plan/internal.h"
 
 #include <string.h>
 
-#define COUNT_MAX    10000
-#define SECONDS_MAX  86400
-#define PORT_MAX     65535
-#define ENV_TEXT_MAX ((size_t)64 * 1024)
+#define COUNT_MAX   10000
+#define RETRIES_MAX 1000 /* as of spec.retry.limit */
+#define SECONDS_MAX 86400
+#define PORT_MAX    65535
 
 enum grammar {
     TEXT,      /* as it is */
@@ -23,6 +23,20 @@ enum grammar {
     SCHEME,
     PROBE_TYPE,
     ENVIRONMENT,
+    ENTRY_POINT,
+    ANNOTATIONS,
+    LABELS,
+    RETRIES,
+    SWITCH,         /* true or false, without an effect */
+    RESTART_POLICY, /* of a task */
+    TASK_TTL,
+    TASK_LIMIT, /* of an account; model reads it */
+};
+
+enum meant_for {
+    ALL,
+    STREAMS,
+    TASKS
 };
 
 struct row {
@@ -30,32 +44,43 @@ struct row {
     bool generic;
     enum grammar grammar;
     size_t offset;
+    enum meant_for meant;
 };
 
 #define S(member) offsetof(struct plan__settings, member)
+#define NOWHERE   SIZE_MAX /* checked, and that is all */
 #define PROBE_ROWS(prefix, index)                                                                  \
-    {prefix "probedelay", false, SECONDS, S(probes[index].delay)},                                 \
-        {prefix "probeperiod", false, SECONDS, S(probes[index].period)},                           \
-        {prefix "probetimeout", false, SECONDS, S(probes[index].timeout)},                         \
-        {prefix "probefailure", false, TIMES, S(probes[index].failure)},                           \
-        {prefix "probesuccess", false, TIMES, S(probes[index].success)},                           \
-        {prefix "probeport", false, PORT, S(probes[index].port)},                                  \
-        {prefix "probepath", false, TEXT, S(probes[index].path)},                                  \
+    {prefix "probedelay", false, SECONDS, S(probes[index].delay), STREAMS},                        \
+        {prefix "probeperiod", false, SECONDS, S(probes[index].period), STREAMS},                  \
+        {prefix "probetimeout", false, SECONDS, S(probes[index].timeout), STREAMS},                \
+        {prefix "probefailure", false, TIMES, S(probes[index].failure), STREAMS},                  \
+        {prefix "probesuccess", false, TIMES, S(probes[index].success), STREAMS},                  \
+        {prefix "probeport", false, PORT, S(probes[index].port), STREAMS},                         \
+        {prefix "probepath", false, TEXT, S(probes[index].path), STREAMS},                         \
     {                                                                                              \
-        prefix "probescheme", false, SCHEME, S(probes[index].scheme)                               \
+        prefix "probescheme", false, SCHEME, S(probes[index].scheme), STREAMS                      \
     }
 
 static const struct row rows[] = {
-    {"count", true, COUNT, S(count)},
-    {"memory", true, MEBIBYTES, S(limits_memory)},
-    {"cpu", true, QUANTITY, S(limits_cpu)},
-    {"limitscpu", false, QUANTITY, S(limits_cpu)},
-    {"limitsmemory", false, QUANTITY, S(limits_memory)},
-    {"requestscpu", false, QUANTITY, S(requests_cpu)},
-    {"requestsmemory", false, QUANTITY, S(requests_memory)},
-    {"imagepullpolicy", false, PULL_POLICY, S(pull_policy)},
-    {"environmentvariables", false, ENVIRONMENT, S(env)},
-    {"probetype", false, PROBE_TYPE, 0},
+    {"count", true, COUNT, S(count), STREAMS},
+    {"memory", true, MEBIBYTES, S(limits_memory), ALL},
+    {"cpu", true, QUANTITY, S(limits_cpu), ALL},
+    {"limitscpu", false, QUANTITY, S(limits_cpu), ALL},
+    {"limitsmemory", false, QUANTITY, S(limits_memory), ALL},
+    {"requestscpu", false, QUANTITY, S(requests_cpu), ALL},
+    {"requestsmemory", false, QUANTITY, S(requests_memory), ALL},
+    {"imagepullpolicy", false, PULL_POLICY, S(pull_policy), ALL},
+    {"environmentvariables", false, ENVIRONMENT, S(env), ALL},
+    {"entrypointstyle", false, ENTRY_POINT, S(entry_point), ALL},
+    {"deploymentlabels", false, LABELS, S(labels), ALL},
+    {"podannotations", false, ANNOTATIONS, S(pod_annotations), ALL},
+    {"jobannotations", false, ANNOTATIONS, S(job_annotations), TASKS},
+    {"backofflimit", false, RETRIES, S(backoff_limit), TASKS},
+    {"createjob", false, SWITCH, NOWHERE, TASKS},
+    {"restartpolicy", false, RESTART_POLICY, NOWHERE, TASKS},
+    {"ttlsecondsafterfinished", false, TASK_TTL, NOWHERE, TASKS},
+    {"maximumconcurrenttasks", false, TASK_LIMIT, NOWHERE, TASKS},
+    {"probetype", false, PROBE_TYPE, NOWHERE, STREAMS},
     PROBE_ROWS("liveness", PLAN__LIVENESS),
     PROBE_ROWS("livenesshttp", PLAN__LIVENESS),
     PROBE_ROWS("readiness", PLAN__READINESS),
@@ -72,14 +97,11 @@ static const char *const not_yet[] = {
     "bootmajorversion",
     "configmap",
     "container",
-    "createjob",
     "createloadbalancer",
     "createnodeport",
     "cron",
-    "deploymentlabels",
     "deploymentserviceaccountname",
     "disk",
-    "entrypointstyle",
     "ephemeral",
     "fabric8",
     "group",
@@ -87,13 +109,11 @@ static const char *const not_yet[] = {
     "imagepullsecret",
     "indexed",
     "initcontainer",
-    "jobannotations",
     "lifecycle",
     "limits",
     "livenesscommand",
     "livenesstcp",
     "maxcrashloop",
-    "maximumconcurrenttasks",
     "maxterminated",
     "minutestowait",
     "namespace",
@@ -115,8 +135,6 @@ static const char *const not_yet[] = {
     "terminationgrace",
     "tolerations",
     "volume",
-    "backofflimit",
-    "ttlsecondsafterfinished",
 };
 
 void plan__settings_init(struct plan__settings *settings)
@@ -126,169 +144,133 @@ void plan__settings_init(struct plan__settings *settings)
     static const struct plan__probe readiness = {1, 10, 5, 3, 1, -1, "/actuator/info", "HTTP"};
     static const struct plan__probe startup = {30, 3, 5, 20, 1, -1, "/actuator/info", "HTTP"};
 
-    *settings = (struct plan__settings){.count = -1, .pull_policy = "IfNotPresent"};
+    *settings = (struct plan__settings){
+        .count = -1, .pull_policy = "IfNotPresent", .entry_point = "exec", .backoff_limit = -1};
     settings->probes[PLAN__LIVENESS] = liveness;
     settings->probes[PLAN__READINESS] = readiness;
     settings->probes[PLAN__STARTUP] = startup;
 }
 
-static int read_number(const char *value, int64_t min, int64_t max, const char *what, int64_t *out,
+const char *plan__known_words(enum plan__known known)
+{
+    static const char *const words[] = {
+        [PLAN__KNOWN] = "",
+        [PLAN__BEATEN] = "the account's limits win; use kubernetes.limits.…",
+        [PLAN__NOT_YET] = "not supported yet",
+        [PLAN__STRANGE] = "unknown key",
+        [PLAN__NOT_FOR_TASKS] = "a task is one pod without instances, ports and probes",
+        [PLAN__ONLY_FOR_TASKS] = "it is for tasks only",
+        [PLAN__ONLY_OF_ACCOUNTS] = "it is a property of accounts",
+        [PLAN__USE_RETRY] = "an attempt is one pod, which runs once; use spec.retry",
+        [PLAN__USE_TTL] = "use spec.ttlSecondsAfterFinished",
+    };
+
+    return words[known];
+}
+
+/* Grammars of one word out of a list. A NULL ends each. */
+static const char *const words[][4] = {
+    [PULL_POLICY] = {"Always", "IfNotPresent", "Never"},
+    [SCHEME] = {"HTTP", "HTTPS"},
+    [PROBE_TYPE] = {"HTTP"},
+    [ENTRY_POINT] = {"exec", "boot", "shell"},
+    [SWITCH] = {"true", "false"},
+    [RESTART_POLICY] = {"Never", "OnFailure", "Always"},
+};
+
+static const struct {
+    int64_t min, max;
+    const char *what;
+} numbers[] = {
+    [SECONDS] = {0, SECONDS_MAX, "seconds"},
+    [TIMES] = {1, COUNT_MAX, "a number"},
+    [PORT] = {1, PORT_MAX, "a port"},
+    [COUNT] = {0, COUNT_MAX, "a number of instances"},
+    [RETRIES] = {0, RETRIES_MAX, "a number of retries"},
+    [TASK_TTL] = {0, INT32_MAX, "seconds"},
+    [TASK_LIMIT] = {0, INT32_MAX, "a number of tasks"},
+};
+
+static int read_word(enum grammar grammar, const char *value, const char **out, struct ps_err *err)
+{
+    size_t n = 0;
+
+    while (words[grammar][n] != NULL)
+        n++;
+    return plan__read_word(value, words[grammar], n, out, err);
+}
+
+static int read_number(enum grammar grammar, const char *value, int64_t *out, struct ps_err *err)
+{
+    return plan__read_number(value, numbers[grammar].min, numbers[grammar].max,
+                             numbers[grammar].what, out, err);
+}
+
+/* Another text replaces all of the former one. */
+static int read_annotations(struct ps_arena *arena, const char *value, struct model_properties *out,
+                            struct ps_err *err)
+{
+    struct model_properties list = {0};
+    const int rc = plan__pairs_parse(arena, value, false, &list, err);
+
+    if (rc == 0)
+        *out = list;
+    return rc;
+}
+
+/* All are kept; as in SCDF the account's value of a label wins. */
+static int read_labels(struct ps_arena *arena, const char *value, struct model_properties *out,
                        struct ps_err *err)
 {
-    if (!ps_str_to_i64(ps_str_trim(ps_str(value)), out) || *out < min || *out > max) {
-        return ps_fail(err, PS_EINVAL, "expected %s from %lld to %lld, found \"%s\"", what,
-                       (long long)min, (long long)max, value);
+    struct model_properties list = {0};
+    const int rc = plan__pairs_parse(arena, value, true, &list, err);
+
+    for (size_t i = 0; rc == 0 && i < list.count; i++) {
+        if (model_properties_get(out, list.items[i].key) == NULL)
+            model_properties_put(arena, out, list.items[i].key, list.items[i].value);
     }
-    return 0;
+    return rc;
 }
-
-static int read_word(const char *value, const char *const *words, size_t n, const char **out,
-                     struct ps_err *err)
-{
-    PS_AUTO_BUF(list, 256);
-
-    for (size_t i = 0; i < n; i++) {
-        if (ps_str_ieq(ps_str_trim(ps_str(value)), ps_str(words[i]))) {
-            *out = words[i];
-            return 0;
-        }
-        ps_buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
-    }
-    return ps_fail(err, PS_EINVAL, "expected one of %s, found \"%s\"", ps_buf_text(&list), value);
-}
-
-static int read_quantity(struct ps_arena *arena, const char *value, const char **out,
-                         struct ps_err *err)
-{
-    int64_t milli;
-    const struct ps_str text = ps_str_trim(ps_str(value));
-
-    if (!codec_quantity(text, &milli) || milli < 0) {
-        return ps_fail(err, PS_EINVAL, "expected a quantity such as 500m, 2 or 2Gi, found \"%s\"",
-                       value);
-    }
-    *out = ps_arena_str(arena, text);
-    return 0;
-}
-
-static int read_mebibytes(struct ps_arena *arena, const char *value, const char **out,
-                          struct ps_err *err)
-{
-    struct ps_str text = ps_str_trim(ps_str(value));
-    int64_t n, factor = 1;
-
-    if (text.n > 0 && (text.p[text.n - 1] == 'm' || text.p[text.n - 1] == 'M')) {
-        text.n--;
-    } else if (text.n > 0 && (text.p[text.n - 1] == 'g' || text.p[text.n - 1] == 'G')) {
-        text.n--;
-        factor = 1024;
-    }
-    if (!ps_str_to_i64(text, &n) || __builtin_mul_overflow(n, factor, &n)) {
-        return ps_fail(err, PS_EINVAL, "expected a size such as 512, 512m or 2g, found \"%s\"",
-                       value);
-    }
-    *out = ps_arena_printf(arena, "%lldMi", (long long)n);
-    return 0;
-}
-
-/* Takes the next NAME=value off *rest. */
-static int next_variable(struct ps_arena *arena, struct ps_str *rest, bool quotes, size_t number,
-                         struct model_property *out, struct ps_err *err)
-{
-    const ptrdiff_t equals = ps_str_index(*rest, '=');
-    const ptrdiff_t comma = ps_str_index(*rest, ',');
-    struct ps_str value;
-
-    if (equals < 0 ||
-        (comma >= 0 &&
-         comma < equals)) { /* not told: it may be the end of a password with a comma */
-        return ps_fail(err, PS_EINVAL,
-                       "variable %zu: expected NAME=value; a value with a comma stands in quotes: "
-                       "NAME='a,b'",
-                       number);
-    }
-    const struct ps_str name = ps_str_trim(ps_str_head(*rest, (size_t)equals));
-
-    *rest = ps_str_skip(*rest, (size_t)equals + 1);
-    if (quotes && ps_str_starts(*rest, "'")) {
-        *rest = ps_str_skip(*rest, 1);
-        if (!ps_str_split(rest, '\'', &value) || rest->p == NULL)
-            return ps_fail(err, PS_EINVAL, "%.*s: the closing ' is missing", PS_STR_ARG(name));
-        *rest = ps_str_trim(*rest);
-        if (rest->n > 0 && rest->p[0] != ',') {
-            return ps_fail(err, PS_EINVAL, "%.*s: expected a comma after the closing '",
-                           PS_STR_ARG(name));
-        }
-        *rest = rest->n > 0 ? ps_str_skip(*rest, 1) : (struct ps_str){NULL, 0};
-    } else {
-        (void)ps_str_split(rest, ',', &value);
-        value = quotes ? value : ps_str_trim(value);
-    }
-    if (name.n == 0)
-        return ps_fail(err, PS_EINVAL, "an environment variable without a name");
-    *out = (struct model_property){ps_arena_str(arena, name), ps_arena_str(arena, value)};
-    return 0;
-}
-
-int plan__env_parse(struct ps_arena *arena, const char *text, bool quotes,
-                    struct model_properties *out, struct ps_err *err)
-{
-    struct ps_str rest = ps_str(text);
-
-    if (rest.n > ENV_TEXT_MAX)
-        return ps_fail(err, PS_ELIMIT, "longer than %zu bytes", ENV_TEXT_MAX);
-    for (size_t number = 1; rest.p != NULL; number++) {
-        struct model_property variable = {0};
-        const ptrdiff_t comma = ps_str_index(rest, ',');
-
-        if (ps_str_trim(comma < 0 ? rest : ps_str_head(rest, (size_t)comma)).n ==
-            0) { /* nothing: not meant */
-            rest = comma < 0 ? (struct ps_str){NULL, 0} : ps_str_skip(rest, (size_t)comma + 1);
-            continue;
-        }
-        const int rc = next_variable(arena, &rest, quotes, number, &variable, err);
-
-        if (rc != 0)
-            return rc;
-        model_properties_put(arena, out, variable.key, variable.value);
-    }
-    return 0;
-}
-
-static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never"};
-static const char *const schemes[] = {"HTTP", "HTTPS"};
-static const char *const probe_types[] = {"HTTP"};
 
 static int apply_row(struct ps_arena *arena, struct plan__settings *settings, const struct row *row,
                      bool quotes, const char *value, struct ps_err *err)
 {
-    void *member = (char *)settings + row->offset;
-    const char *ignored;
+    union {
+        const char *text;
+        int64_t number;
+    } nowhere;
+
+    void *member = row->offset == NOWHERE ? (void *)&nowhere : (char *)settings + row->offset;
 
     switch (row->grammar) {
     case TEXT:
         *(const char **)member = value;
         return 0;
     case QUANTITY:
-        return read_quantity(arena, value, member, err);
+        return plan__read_quantity(arena, value, member, err);
     case MEBIBYTES:
-        return read_mebibytes(arena, value, member, err);
+        return plan__read_mebibytes(arena, value, member, err);
     case SECONDS:
-        return read_number(value, 0, SECONDS_MAX, "seconds", member, err);
     case TIMES:
-        return read_number(value, 1, COUNT_MAX, "a number", member, err);
     case PORT:
-        return read_number(value, 1, PORT_MAX, "a port", member, err);
     case COUNT:
-        return read_number(value, 0, COUNT_MAX, "a number of instances", member, err);
+    case RETRIES:
+    case TASK_TTL:
+    case TASK_LIMIT:
+        return read_number(row->grammar, value, member, err);
     case PULL_POLICY:
-        return read_word(value, pull_policies, PS_ARRAY_LEN(pull_policies), member, err);
     case SCHEME:
-        return read_word(value, schemes, PS_ARRAY_LEN(schemes), member, err);
     case PROBE_TYPE:
-        return read_word(value, probe_types, PS_ARRAY_LEN(probe_types), &ignored, err);
+    case ENTRY_POINT:
+    case SWITCH:
+    case RESTART_POLICY:
+        return read_word(row->grammar, value, member, err);
     case ENVIRONMENT:
         return plan__env_parse(arena, value, quotes, member, err);
+    case ANNOTATIONS:
+        return read_annotations(arena, value, member, err);
+    case LABELS:
+        return read_labels(arena, value, member, err);
     }
     ps_unreachable();
 }
@@ -341,6 +323,27 @@ static bool is_beaten(struct plan__settings *settings, const struct plan__settin
     return setting->generic && *account;
 }
 
+/* What is to be told of a key that has a row. */
+static enum plan__known known_by_row(const struct row *row, const char *relaxed,
+                                     const struct plan__setting *setting)
+{
+    const bool task = setting->scope == PLAN__TASKS;
+
+    if (row->meant == (task ? STREAMS : TASKS)) {
+        if (known_elsewhere(relaxed) == PLAN__NOT_YET)
+            return PLAN__NOT_YET; /* will come for the other sort, too */
+        return task ? PLAN__NOT_FOR_TASKS : PLAN__ONLY_FOR_TASKS;
+    }
+    if (row->grammar == TASK_TTL)
+        return PLAN__USE_TTL;
+    if (row->grammar == TASK_LIMIT && setting->level != PLAN__FROM_ACCOUNT)
+        return PLAN__ONLY_OF_ACCOUNTS;
+    if (row->grammar == RESTART_POLICY &&
+        !ps_str_ieq(ps_str_trim(ps_str(setting->value)), PS_STR("Never")))
+        return PLAN__USE_RETRY;
+    return PLAN__KNOWN;
+}
+
 int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings,
                          const struct plan__setting *setting, enum plan__known *known,
                          struct ps_err *err)
@@ -350,8 +353,9 @@ int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings
     const bool item = from_account && ps_str_starts(ps_str(relaxed), "environmentvariables[");
     const struct row *row = find_row(item ? "environmentvariables" : relaxed, setting->generic);
 
-    *known = row ? PLAN__KNOWN : known_elsewhere(relaxed);
-    if (row == NULL)
+    *known = row ? known_by_row(row, relaxed, setting) : known_elsewhere(relaxed);
+    if (row == NULL || *known == PLAN__NOT_YET || *known == PLAN__NOT_FOR_TASKS ||
+        *known == PLAN__ONLY_FOR_TASKS)
         return 0;
     if (*setting->value == '\0' && row->grammar != ENVIRONMENT)
         return 0; /* blank = not given */
@@ -359,8 +363,9 @@ int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings
         const char *checked = NULL;
 
         *known = PLAN__BEATEN;
-        return row->grammar == QUANTITY ? read_quantity(arena, setting->value, &checked, err)
-                                        : read_mebibytes(arena, setting->value, &checked, err);
+        return row->grammar == QUANTITY
+                   ? plan__read_quantity(arena, setting->value, &checked, err)
+                   : plan__read_mebibytes(arena, setting->value, &checked, err);
     }
     return item ? apply_item(arena, settings, setting->value, err)
                 : apply_row(arena, settings, row, !from_account, setting->value, err);

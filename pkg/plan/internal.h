@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside plan. A stream's pass runs through these files:
- *   deploy.c      SCDF's deployment properties: one table of keys, their settings and grammar
- *   settings.c    account, deployer keys and overlay of an app -> its settings
- *   gather.h      what settings.c and apps.c share
+ *   deploy.c      SCDF's deployment properties: one table of keys and their settings
+ *   grammar.c     how their values are written
+ *   settings.[ch] account, deployer keys and overlay of an app -> its settings
+ *   gather.c      what the apps of streams and tasks are gathered with: keys, images, warnings
  *   apps.c        definition + properties + registry + account -> one plan__app for each app
+ *   container.c   plan__app -> container
  *   kubernetes.c  plan__app -> Deployment and Service
  *   revision.c    rendered objects <-> ControllerRevision
  *   stream.c      the pass: what is wanted, what is there, what to do
@@ -15,69 +17,13 @@
 
 #include "dsl/dsl.h"
 #include "plan/plan.h"
+#include "plan/settings.h"
 
 /* An app has a Service and a Deployment. Revisions with more are damaged. */
 #define PLAN__OBJECTS_MAX (DSL_APPS_MAX * 2)
 /* Creates and patches: the objects, a revision, the finalizer. The rest of a plan is for deletes;
  * what finds no room is deleted by a later plan. */
 #define PLAN__DELETES_MAX (PLAN_OPS_MAX - PLAN__OBJECTS_MAX - 2)
-
-/* ---- settings of one app on Kubernetes (deploy.c) ------------------------------------------- */
-
-enum plan__probe_kind {
-    PLAN__LIVENESS,
-    PLAN__READINESS,
-    PLAN__STARTUP,
-    PLAN__PROBES
-};
-
-struct plan__probe {
-    int64_t delay, period, timeout; /* s */
-    int64_t failure, success;       /* times */
-    int64_t port;                   /* -1 = the app's */
-    const char *path, *scheme;
-};
-
-struct plan__settings {
-    int64_t count; /* -1 = not given */
-    const char *pull_policy;
-    const char *limits_cpu, *limits_memory, *requests_cpu, *requests_memory; /* NULL = none */
-    bool account_limits_cpu,
-        account_limits_memory; /* SCDF: these beat the generic cpu and memory */
-    struct plan__probe probes[PLAN__PROBES];
-    struct model_properties env;
-};
-
-void plan__settings_init(struct plan__settings *settings);
-
-enum plan__level {
-    PLAN__FROM_ACCOUNT,
-    PLAN__FROM_STREAM
-};
-
-/* One property on its way into the settings. */
-struct plan__setting {
-    enum plan__level level;
-    bool generic;    /* count, memory, cpu …: not below kubernetes. */
-    const char *key; /* without its prefixes */
-    const char *value;
-};
-
-enum plan__known {
-    PLAN__KNOWN,
-    PLAN__BEATEN, /* known, but the account's limits beat it */
-    PLAN__NOT_YET,
-    PLAN__STRANGE
-};
-
-/* Lays one property over the settings. *known says whether the key means anything to us. PS_EINVAL
- * with what was expected (no key in the message: the caller knows its place). */
-int plan__settings_apply(struct ps_arena *arena, struct plan__settings *settings,
-                         const struct plan__setting *setting, enum plan__known *known,
-                         struct ps_err *err) PS_MUST_CHECK;
-/* SCDF's "A=1,B='x,y'" into a list; names are trimmed. PS_EINVAL at a piece without '='. */
-int plan__env_parse(struct ps_arena *arena, const char *text, bool quotes,
-                    struct model_properties *out, struct ps_err *err) PS_MUST_CHECK;
 
 /* ---- apps ----------------------------------------------------------------------------------- */
 
@@ -143,9 +89,41 @@ struct plan__place {
 int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
                  const struct plan__place *place, struct plan__objects *out, const char **reason,
                  struct ps_err *err) PS_MUST_CHECK;
-/* The labels of ours for a child of the stream, put over what is there. */
+
+/* Whose child an object is. */
+struct plan__mark {
+    enum model_kind kind; /* of the owner */
+    const char *namespace, *name, *uid;
+    const char *installation;
+    const char *at;  /* the child's namespace */
+    const char *app; /* what the child is for */
+    const char *component;
+    const char *number_label; /* the label that has the number */
+    int64_t number;
+};
+
+/* Labels, owner annotation and, beside the owner, owner reference; put over what is there. */
+void plan__mark(struct json_t *metadata, const struct plan__mark *mark);
+/* The same for a child of the stream. */
 void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
                       int64_t revision, const char *component);
+
+/* A container to be made. */
+struct plan__container {
+    struct ps_arena *arena;
+    const struct plan__app *app;
+    const char *name, *image;
+    const char *group;            /* NULL: none */
+    bool serves;                  /* has ports and probes */
+    const char *const *arguments; /* stand behind the properties, and beat them */
+    size_t argument_count;
+};
+/* New reference. */
+struct json_t *plan__container(const struct plan__container *c);
+/* Of arguments and variables, in bytes. */
+size_t plan__text_size(const struct plan__app *app);
+/* {"key": "value"} put over what is in the object. */
+void plan__set_all(struct json_t *object, const struct model_properties *list);
 
 const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body);
 
@@ -179,6 +157,12 @@ void plan__delete(struct plan *plan, int stage, const struct model_object *objec
 void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name);
 void plan__event(struct plan *plan, bool warning, const char *reason, const char *note);
 void plan__wake(struct plan *plan, int64_t after_ms);
+/* 8 hex digits for names that hang on an object's uid: two objects of one name, one after the other
+ * or in two namespaces, get different ones. */
+const char *plan__uid_digits(struct ps_arena *arena, const char *uid);
+/* Why an operation of an earlier plan failed: a reason for conditions, and words. */
+const char *plan__trouble_reason(const struct plan_trouble *trouble);
+const char *plan__trouble_text(struct ps_arena *arena, const struct plan_trouble *trouble);
 /* The fact, or a NULL and the need noted when it is not known yet. */
 const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s,
                                   enum model_kind kind, const char *namespace, const char *name);

@@ -82,14 +82,19 @@ static int name_app(struct render *r, const char **reason, struct ps_err *err)
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-static struct json_t *id_labels(const struct render *r)
+static void set_labels(struct json_t *labels, const struct render *r)
 {
-    struct json_t *labels = js_object();
-
     js_set_str(labels, "spring-app-id", r->id);
     js_set_str(labels, "spring-deployment-id", r->id);
     js_set_str(labels, "spring-group-id", r->place->stream->stream_name);
     js_set_str(labels, "spring-application-name", r->app->label);
+}
+
+static struct json_t *id_labels(const struct render *r)
+{
+    struct json_t *labels = js_object();
+
+    set_labels(labels, r);
     return labels;
 }
 
@@ -101,161 +106,57 @@ static struct json_t *object_labels(const struct render *r)
     return labels;
 }
 
-void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
-                      int64_t revision, const char *component)
+/* Beside its owner a child is collected with it; an owner in another namespace would be taken for
+ * gone. */
+static void own_reference(struct json_t *metadata, const struct plan__mark *mark)
 {
-    struct json_t *labels = js_child(metadata, "labels");
-    char number[24];
-    PS_AUTO_BUF(owner, 512);
-
-    ps_buf_printf(&owner, "%s/%s/%s", model_kind_name(MODEL_STREAM), place->stream->namespace,
-                  place->stream->name);
-    js_set_str(js_child(metadata, "annotations"), MODEL_ANNOTATION_OWNER, ps_buf_text(&owner));
-    ps_buf_clear(&owner);
-    ps_buf_printf(&owner, "%lld", (long long)revision);
-    memcpy(number, owner.p, owner.n + 1);
-    js_set_str(labels, "app.kubernetes.io/name", app);
-    js_set_str(labels, "app.kubernetes.io/component", component);
-    js_set_str(labels, "app.kubernetes.io/part-of", PART_OF);
-    js_set_str(labels, "app.kubernetes.io/managed-by", MANAGER);
-    js_set_str(labels, MODEL_LABEL_INSTALLATION, place->installation);
-    js_set_str(labels, MODEL_LABEL_OWNER_UID, place->stream->uid);
-    js_set_str(labels, MODEL_LABEL_APP, app);
-    js_set_str(labels, MODEL_LABEL_REVISION, number);
-    if (!ps_streq(place->namespace, place->stream->namespace))
-        return;
-    /* Beside its CR a child is collected with it; an owner in another namespace would be taken for
-     * gone. */
     struct json_t *references = js_array(), *reference = js_object();
 
     js_set_str(reference, "apiVersion", MODEL_API_VERSION);
-    js_set_str(reference, "kind", model_kind_name(MODEL_STREAM));
-    js_set_str(reference, "name", place->stream->name);
-    js_set_str(reference, "uid", place->stream->uid);
+    js_set_str(reference, "kind", model_kind_name(mark->kind));
+    js_set_str(reference, "name", mark->name);
+    js_set_str(reference, "uid", mark->uid);
     js_set_bool(reference, "controller", true);
     js_push(references, reference);
     js_set(metadata, "ownerReferences", references);
 }
 
-/* ---- container ------------------------------------------------------------------------------- */
-
-/* The keys' order is the sorted one: SCDF's was a hash map's, which nobody can rely on. */
-static struct json_t *arguments(const struct render *r)
+void plan__mark(struct json_t *metadata, const struct plan__mark *mark)
 {
-    const struct model_properties *list = &r->app->properties;
-    struct json_t *args = js_array();
+    struct json_t *labels = js_child(metadata, "labels");
+    PS_AUTO_BUF(text, 512);
 
-    for (size_t i = 0; i < list->count; i++) {
-        const char *value = list->items[i].value;
-
-        if (ps_str_trim(ps_str(value)).n == 0)
-            continue; /* SCDF's container factory leaves blank values out */
-        if (strcmp(value, "\\\"\\\"") == 0)
-            value = "\"\""; /* the definition's --empty='' */
-        js_push(args, js_string(ps_arena_printf(r->arena, "--%s=%s", list->items[i].key, value)));
-    }
-    return args;
+    ps_buf_printf(&text, "%s/%s/%s", model_kind_name(mark->kind), mark->namespace, mark->name);
+    js_set_str(js_child(metadata, "annotations"), MODEL_ANNOTATION_OWNER, ps_buf_text(&text));
+    ps_buf_clear(&text);
+    ps_buf_printf(&text, "%lld", (long long)mark->number);
+    js_set_str(labels, "app.kubernetes.io/name", mark->app);
+    js_set_str(labels, "app.kubernetes.io/component", mark->component);
+    js_set_str(labels, "app.kubernetes.io/part-of", PART_OF);
+    js_set_str(labels, "app.kubernetes.io/managed-by", MANAGER);
+    js_set_str(labels, MODEL_LABEL_INSTALLATION, mark->installation);
+    js_set_str(labels, MODEL_LABEL_OWNER_UID, mark->uid);
+    js_set_str(labels, MODEL_LABEL_APP, mark->app);
+    js_set_str(labels, mark->number_label, ps_buf_text(&text));
+    if (ps_streq(mark->at, mark->namespace))
+        own_reference(metadata, mark);
 }
 
-static bool is_ours(const char *name)
+void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
+                      int64_t revision, const char *component)
 {
-    return strcmp(name, "SPRING_CLOUD_APPLICATION_GUID") == 0 ||
-           strcmp(name, "SPRING_CLOUD_APPLICATION_GROUP") == 0;
-}
+    const struct plan__mark mark = {.kind = MODEL_STREAM,
+                                    .namespace = place->stream->namespace,
+                                    .name = place->stream->name,
+                                    .uid = place->stream->uid,
+                                    .installation = place->installation,
+                                    .at = place->namespace,
+                                    .app = app,
+                                    .component = component,
+                                    .number_label = MODEL_LABEL_REVISION,
+                                    .number = revision};
 
-static struct json_t *variable(const char *name, const char *value)
-{
-    struct json_t *json = js_object();
-
-    js_set_str(json, "name", name);
-    js_set_str(json, "value", value);
-    return json;
-}
-
-static struct json_t *environment(const struct render *r)
-{
-    const struct model_properties *list = &r->app->settings.env;
-    struct json_t *env = js_array(), *guid = js_object(), *field = js_object();
-
-    for (size_t i = 0; i < list->count; i++) {
-        if (!is_ours(list->items[i].key))
-            js_push(env, variable(list->items[i].key, list->items[i].value));
-    }
-    js_set_str(field, "apiVersion", "v1");
-    js_set_str(field, "fieldPath", "metadata.uid");
-    js_set_str(guid, "name", "SPRING_CLOUD_APPLICATION_GUID");
-    js_set(js_child(guid, "valueFrom"), "fieldRef", field);
-    js_push(env, guid);
-    js_push(env, variable("SPRING_CLOUD_APPLICATION_GROUP", r->place->stream->stream_name));
-    return env;
-}
-
-static struct json_t *probe(const struct plan__probe *p, int64_t app_port)
-{
-    struct json_t *json = js_object(), *get = js_child(json, "httpGet");
-
-    js_set_str(get, "path", p->path);
-    js_set_int(get, "port", p->port >= 0 ? p->port : app_port);
-    js_set_str(get, "scheme", p->scheme);
-    js_set_int(json, "initialDelaySeconds", p->delay);
-    js_set_int(json, "periodSeconds", p->period);
-    js_set_int(json, "timeoutSeconds", p->timeout);
-    js_set_int(json, "failureThreshold", p->failure);
-    js_set_int(json, "successThreshold", p->success);
-    return json;
-}
-
-static void add_port(struct json_t *ports, int64_t port)
-{
-    for (size_t i = 0; i < js_len(ports); i++) {
-        if (js_path_int(js_at(ports, i), "containerPort", 0) == port)
-            return;
-    }
-    struct json_t *json = js_object();
-
-    js_set_int(json, "containerPort", port);
-    js_set_str(json, "protocol", "TCP");
-    js_push(ports, json);
-}
-
-static struct json_t *container_ports(const struct render *r)
-{
-    struct json_t *ports = js_array();
-
-    add_port(ports, r->app->port);
-    for (size_t i = 0; i < PLAN__PROBES; i++) {
-        if (r->app->settings.probes[i].port >= 0)
-            add_port(ports, r->app->settings.probes[i].port);
-    }
-    return ports;
-}
-
-static void add_resource(struct json_t *resources, const char *what, const char *key,
-                         const char *value)
-{
-    if (value != NULL)
-        js_set_str(js_child(resources, what), key, value);
-}
-
-static struct json_t *container(const struct render *r)
-{
-    const struct plan__settings *settings = &r->app->settings;
-    struct json_t *json = js_object(), *resources = js_child(json, "resources");
-
-    js_set_str(json, "name", r->id);
-    js_set_str(json, "image", r->app->image);
-    js_set_str(json, "imagePullPolicy", settings->pull_policy);
-    js_set(json, "args", arguments(r));
-    js_set(json, "env", environment(r));
-    js_set(json, "ports", container_ports(r));
-    add_resource(resources, "limits", "cpu", settings->limits_cpu);
-    add_resource(resources, "limits", "memory", settings->limits_memory);
-    add_resource(resources, "requests", "cpu", settings->requests_cpu);
-    add_resource(resources, "requests", "memory", settings->requests_memory);
-    js_set(json, "livenessProbe", probe(&settings->probes[PLAN__LIVENESS], r->app->port));
-    js_set(json, "readinessProbe", probe(&settings->probes[PLAN__READINESS], r->app->port));
-    js_set(json, "startupProbe", probe(&settings->probes[PLAN__STARTUP], r->app->port));
-    return json;
+    plan__mark(metadata, &mark);
 }
 
 /* ---- objects -------------------------------------------------------------------------------- */
@@ -275,15 +176,43 @@ static struct json_t *object_head(const struct render *r, enum model_kind kind, 
     return json;
 }
 
+static struct json_t *container(const struct render *r)
+{
+    const struct plan__container c = {.arena = r->arena,
+                                      .app = r->app,
+                                      .name = r->id,
+                                      .image = r->app->image,
+                                      .group = r->place->stream->stream_name,
+                                      .serves = true};
+
+    return plan__container(&c);
+}
+
+/* SCDF's own labels win over the user's. */
+static struct json_t *deployment_labels(const struct render *r)
+{
+    struct json_t *labels = js_object();
+
+    plan__set_all(labels, &r->app->settings.labels);
+    set_labels(labels, r);
+    js_set_str(labels, "role", "spring-app");
+    return labels;
+}
+
 static struct json_t *deployment(const struct render *r)
 {
     struct json_t *json = object_head(r, MODEL_DEPLOYMENT, r->id), *spec = js_child(json, "spec");
     struct json_t *template = js_child(spec, "template"), *containers = js_array();
 
+    js_set(js_child(json, "metadata"), "labels", deployment_labels(r));
     if (r->app->settings.count >= 0)
         js_set_int(spec, "replicas", r->app->settings.count);
     js_set(js_child(spec, "selector"), "matchLabels", id_labels(r));
-    js_set(js_child(template, "metadata"), "labels", object_labels(r));
+    js_set(js_child(template, "metadata"), "labels", deployment_labels(r));
+    if (r->app->settings.pod_annotations.count > 0) {
+        plan__set_all(js_child(js_child(template, "metadata"), "annotations"),
+                      &r->app->settings.pod_annotations);
+    }
     js_push(containers, container(r));
     js_set(js_child(template, "spec"), "containers", containers);
     js_set_str(js_child(template, "spec"), "restartPolicy", "Always");
@@ -325,15 +254,6 @@ static bool hash_objects(struct plan__objects *out)
     }
     codec_sha256_hex(ps_buf_get(&text), out->hash);
     return !ps_buf_failed(&text);
-}
-
-static size_t text_size(const struct model_properties *list)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < list->count; i++)
-        n += strlen(list->items[i].key) + strlen(list->items[i].value);
-    return n;
 }
 
 static int too_large(const char **reason, struct ps_err *err)
@@ -389,7 +309,7 @@ int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
     for (size_t i = wanted->count; rc == 0 && i-- > 0;) { /* the sink first, as SCDF deploys */
         struct render r = {.arena = arena, .place = place, .app = &wanted->apps[i]};
 
-        size += text_size(&r.app->properties) + text_size(&r.app->settings.env);
+        size += plan__text_size(r.app);
         rc = size > TEXT_MAX ? too_large(reason, err) : render_app(out, &r, reason, err);
     }
     if (rc == 0 && !hash_objects(out))

@@ -2,6 +2,8 @@
 /* A plan under construction, and as JSON. */
 #include "plan/internal.h"
 
+#define UID_DIGITS 8
+
 struct plan *plan__new(void)
 {
     struct plan *plan = ps_xcalloc(1, sizeof(*plan));
@@ -98,6 +100,41 @@ void plan__wake(struct plan *plan, int64_t after_ms)
         plan->wake_ms = after_ms;
 }
 
+const char *plan__uid_digits(struct ps_arena *arena, const char *uid)
+{
+    char hash[CODEC_SHA256_HEX];
+
+    codec_sha256_hex(ps_str(uid), hash);
+    return ps_arena_str(arena, ps_str_n(hash, UID_DIGITS));
+}
+
+const char *plan__trouble_text(struct ps_arena *arena, const struct plan_trouble *t)
+{
+    return ps_arena_printf(arena, "%s %s%s%s: %s", model_kind_name(t->kind),
+                           t->namespace ? t->namespace : "", t->namespace ? "/" : "", t->name,
+                           t->message);
+}
+
+const char *plan__trouble_reason(const struct plan_trouble *t)
+{
+    if (ps_str_find(ps_str(t->message), "exceeded quota") >= 0)
+        return "QuotaExceeded";
+    switch (ps_code_class(t->code)) {
+    case PS_CLASS_AUTH:
+        return "Forbidden";
+    case PS_CLASS_INVALID:
+        return "Rejected";
+    case PS_CLASS_RETRY:
+    case PS_CLASS_THROTTLED:
+        return "ApiServerTrouble";
+    case PS_CLASS_CONFLICT:
+    case PS_CLASS_GONE:
+    case PS_CLASS_FOREIGN:
+        return "WriteFailed";
+    }
+    ps_unreachable();
+}
+
 static const char *verb_name(enum plan_verb verb)
 {
     switch (verb) {
@@ -107,6 +144,8 @@ static const char *verb_name(enum plan_verb verb)
         return "patch";
     case PLAN_PATCH_STRATEGIC:
         return "patch-strategic";
+    case PLAN_PATCH_STATUS:
+        return "patch-status";
     case PLAN_DELETE:
         return "delete";
     }
@@ -155,5 +194,7 @@ struct json_t *plan_json(const struct plan *plan)
     js_set(json, "events", events);
     js_set(json, "status", js_copy(plan->status));
     js_set_int(json, "wakeMs", plan->wake_ms);
+    if (plan->standing != PLAN_IDLE)
+        js_set_str(json, "standing", plan->standing == PLAN_ACTIVE ? "active" : "queued");
     return json;
 }

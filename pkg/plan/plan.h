@@ -50,6 +50,12 @@ struct plan_trouble {
     const char *message; /* for people */
 };
 
+/* How the account's limit of concurrent tasks stands for one launch. */
+struct plan_slots {
+    int64_t running; /* other launches that have a slot */
+    int64_t ahead;   /* older launches that wait for one, or may */
+};
+
 /* Another stream that would use the same names. */
 struct plan_rival {
     const char *namespace, *name, *uid;
@@ -67,8 +73,9 @@ struct plan_snapshot {
     const struct model_registry *registry;
     const struct model_object *target_namespace; /* NULL: there is none */
 
-    /* Deployments, Services and ControllerRevisions whose owner annotation names this CR, and the
-     * pods of its apps. Complete: the watches were in step when the snapshot was taken. */
+    /* Deployments, Services, ControllerRevisions (of a stream) or Jobs (of a task) whose owner
+     * annotation names this CR, and the pods of its apps. Complete: the watches were in step when
+     * the snapshot was taken. */
     const struct model_object *const *children;
     size_t child_count;
     const struct model_object *const *pods;
@@ -78,12 +85,10 @@ struct plan_snapshot {
     size_t fact_count;
     const struct plan_trouble *troubles;
     size_t trouble_count;
-    const struct plan_rival *rivals;
+    const struct plan_rival *rivals; /* streams only */
     size_t rival_count;
+    struct plan_slots slots; /* tasks only */
 };
-
-/* The platform that a stream's CR asks for, for the operator's index. Borrows from cr. */
-const char *plan_stream_platform(const struct json_t *cr);
 
 /* ---- plan ------------------------------------------------------------------------------------ */
 
@@ -91,6 +96,8 @@ enum plan_verb {
     PLAN_CREATE,
     PLAN_PATCH,           /* merge patch: our kinds, metadata only */
     PLAN_PATCH_STRATEGIC, /* built-in kinds */
+    PLAN_PATCH_STATUS,    /* merge patch of the status: an intent, which has to stand before a later
+                             stage acts on it */
     PLAN_DELETE,
 };
 
@@ -114,6 +121,13 @@ struct plan_event {
     const char *note;
 };
 
+/* How a launch stands towards the limit of its account, for whoever keeps count. */
+enum plan_standing {
+    PLAN_IDLE,   /* wants no slot: ended, refused, suspended, or waits for its time */
+    PLAN_QUEUED, /* would start, and waits for a slot */
+    PLAN_ACTIVE, /* has one: its attempt is about to start, runs, or was not seen to end */
+};
+
 struct plan {
     struct ps_arena arena;
     struct plan_op *ops;
@@ -124,12 +138,15 @@ struct plan {
         *status; /* merge patch for /status with resourceVersion; NULL: nothing to write */
     struct plan_event events[PLAN_EVENTS_MAX];
     size_t event_count;
-    int64_t wake_ms;     /* look again after that; -1 = when something changes */
-    const char *summary; /* for the log: what was decided, in a word or two */
+    int64_t wake_ms;             /* look again after that; -1 = when something changes */
+    const char *summary;         /* for the log: what was decided, in a word or two */
+    enum plan_standing standing; /* of a launch */
 };
 
 /* One stream. */
 struct plan *plan_stream(const struct plan_snapshot *snapshot) PS_MUST_CHECK;
+/* One launch of a task. */
+struct plan *plan_task(const struct plan_snapshot *snapshot) PS_MUST_CHECK;
 /* For a key that nothing stands behind any more. */
 struct plan *plan_nothing(void) PS_MUST_CHECK;
 void plan_free(struct plan *plan);
@@ -146,6 +163,7 @@ struct plan_account_snapshot {
     const char *server;                          /* of the operator's cluster, as configured */
     const char *version;                         /* of that server; NULL: not known yet */
     int64_t streams;                             /* that name the account */
+    int64_t running_tasks, waiting_tasks;
 };
 
 struct plan *plan_account(const struct plan_account_snapshot *snapshot) PS_MUST_CHECK;

@@ -12,7 +12,6 @@
 #define PACKED_MAX       ((size_t)750 * 1024)
 #define ENCODED_MAX      (PACKED_MAX / 3 * 4 + 4)
 #define MANIFEST_MAX     ((size_t)200 * 1024)
-#define UID_HASH_DIGITS  8
 #define BODY_HASH_DIGITS 16
 
 struct json_t *plan__spec_input(const struct model_stream *stream)
@@ -45,10 +44,8 @@ const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body)
 const char *plan__revision_name(struct ps_arena *arena, const struct model_stream *stream,
                                 int64_t number)
 {
-    const uint64_t hash = ps_hash(stream->uid, strlen(stream->uid));
-
-    return ps_arena_printf(arena, "%s-%0*llx-%lld", model_lower(arena, stream->stream_name),
-                           UID_HASH_DIGITS, (unsigned long long)(hash >> 32), (long long)number);
+    return ps_arena_printf(arena, "%s-%s-%lld", model_lower(arena, stream->stream_name),
+                           plan__uid_digits(arena, stream->uid), (long long)number);
 }
 
 static struct json_t *content(const struct json_t *input, const struct plan__objects *objects)

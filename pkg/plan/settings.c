@@ -5,83 +5,99 @@
 
 #include <string.h>
 
-const struct model_app *plan__overlay(const struct model_stream *stream, const char *label)
-{
-    for (size_t i = 0; i < stream->app_count; i++) {
-        if (strcmp(stream->apps[i].name, label) == 0)
-            return &stream->apps[i];
-    }
-    return NULL;
-}
-
 static bool is_typed_probe(struct ps_arena *arena, const char *key)
 {
     return ps_str_find(ps_str(model_relaxed(arena, key)), "httpprobe") >= 0;
 }
 
-static int account_setting(struct ps_arena *arena, const struct model_property *p,
-                           struct plan__settings *settings, struct ps_buf *warnings,
+/* An account serves streams and tasks: what is only for the others is nothing to tell. */
+static void warn_account(struct ps_arena *arena, struct model_properties *warnings, const char *key,
+                         enum plan__known known)
+{
+    const char *words = plan__known_words(known), *text;
+
+    if (known == PLAN__KNOWN || known == PLAN__NOT_FOR_TASKS || known == PLAN__ONLY_FOR_TASKS)
+        return;
+    if (known == PLAN__NOT_YET) {
+        text = ps_arena_printf(arena, "%s: %s, ignored", key, words);
+    } else if (known == PLAN__STRANGE) {
+        text = ps_arena_printf(arena, "%s: unknown, ignored", key);
+    } else {
+        text = ps_arena_printf(arena, "%s: ignored, %s", key, words);
+    }
+    model_properties_put(arena, warnings, text, ""); /* once, though most keys stand in two lists */
+}
+
+static int account_setting(struct ps_arena *arena, const struct plan__setting *setting,
+                           struct plan__settings *settings, struct model_properties *warnings,
                            struct ps_err *err)
 {
-    const struct plan__setting setting = {PLAN__FROM_ACCOUNT, false, p->key, p->value};
     enum plan__known known;
 
-    if (plan__settings_apply(arena, settings, &setting, &known, err) != 0)
-        return ps_fail_prefix(err, "spec.properties.%s", p->key);
-    if (known != PLAN__KNOWN && warnings != NULL) {
-        ps_buf_printf(warnings, "%s%s: %s", warnings->n ? "; " : "", p->key,
-                      known == PLAN__NOT_YET ? "not supported yet, ignored" : "unknown, ignored");
-    }
+    if (plan__settings_apply(arena, settings, setting, &known, err) != 0)
+        return ps_fail_prefix(err, "spec.properties.%s", setting->key);
+    if (warnings != NULL)
+        warn_account(arena, warnings, setting->key, known);
     return 0;
 }
 
 /* The account's list over the built-in defaults. Typed probe keys beat the type-less ones: they go
  * last. */
 int plan__account_settings(struct ps_arena *arena, const struct model_account *account,
-                           struct plan__settings *settings, struct ps_buf *warnings,
-                           struct ps_err *err)
+                           enum plan__scope scope, struct plan__settings *settings,
+                           struct model_properties *warnings, struct ps_err *err)
 {
-    const struct model_property *list = account->properties.items;
+    const struct model_properties *list =
+        scope == PLAN__TASKS ? &account->task_properties : &account->properties;
     int rc = 0;
 
     plan__settings_init(settings);
-    for (size_t i = 0; rc == 0 && i < account->properties.count; i++) {
-        rc = is_typed_probe(arena, list[i].key)
-                 ? 0
-                 : account_setting(arena, &list[i], settings, warnings, err);
-    }
-    for (size_t i = 0; rc == 0 && i < account->properties.count; i++) {
-        rc = is_typed_probe(arena, list[i].key)
-                 ? account_setting(arena, &list[i], settings, warnings, err)
-                 : 0;
+    for (int typed = 0; typed < 2; typed++) {
+        for (size_t i = 0; rc == 0 && i < list->count; i++) {
+            const struct model_property *p = &list->items[i];
+            const struct plan__setting setting = {PLAN__FROM_ACCOUNT, false, p->key, p->value,
+                                                  scope};
+
+            if (is_typed_probe(arena, p->key) == (typed == 1))
+                rc = account_setting(arena, &setting, settings, warnings, err);
+        }
     }
     return rc;
+}
+
+int plan__base_settings(struct plan__gather *g)
+{
+    struct ps_err err;
+
+    if (plan__account_settings(g->arena, g->account, g->source.scope, &g->base, NULL, &err) == 0)
+        return 0;
+    return plan__refuse(g, "PlatformInvalid", "PlatformAccount %s: %s", g->account->name,
+                        err.message);
 }
 
 const char *plan__account_problem(struct ps_arena *arena, const struct model_account *account,
                                   const char **warnings)
 {
+    const bool used[] = {
+        [PLAN__STREAMS] = account->for_streams, [PLAN__TASKS] = account->for_tasks};
     struct plan__settings settings;
+    struct model_properties list = {0};
     struct ps_err err;
     PS_AUTO_BUF(text, PLAN__WARNINGS_MAX);
 
     *warnings = NULL;
     if (account->problem.code != 0)
         return account->problem.message;
-    if (plan__account_settings(arena, account, &settings, &text, &err) != 0)
-        return ps_arena_dup(arena, err.message);
+    for (size_t i = 0; i < PS_ARRAY_LEN(used); i++) {
+        if (used[i] && plan__account_settings(arena, account, (enum plan__scope)i, &settings, &list,
+                                              &err) != 0)
+            return ps_arena_dup(arena, err.message);
+    }
+    for (size_t i = 0; i < list.count; i++)
+        ps_buf_printf(&text, "%s%s", i ? "; " : "", list.items[i].key);
     if (text.n > 0)
         *warnings = ps_arena_str(arena, ps_buf_get(&text));
     return NULL;
-}
-
-struct model_properties plan__copy_list(struct ps_arena *arena, const struct model_properties *list)
-{
-    struct model_properties copy = {0};
-
-    for (size_t i = 0; i < list->count; i++)
-        model_properties_put(arena, &copy, list->items[i].key, list->items[i].value);
-    return copy;
 }
 
 /* One deployer key of an app: what follows the label, in one spelling, and the key as it was
@@ -108,7 +124,7 @@ static void put_deployer(struct deployer_list *list, const struct deployer_key *
 
 static void collect_deployer(struct plan__gather *g, const char *label, struct deployer_list *list)
 {
-    const struct model_properties *from = &g->stream->properties;
+    const struct model_properties *from = g->source.properties;
 
     for (size_t i = 0; i < from->count; i++) {
         struct deployer_key key = {.written = from->items[i].key, .value = from->items[i].value};
@@ -128,10 +144,7 @@ static void warn_deployer(struct plan__gather *g, const char *written, enum plan
     if (known == PLAN__KNOWN || model_properties_get(&g->told, written) != NULL)
         return;
     model_properties_put(g->arena, &g->told, written, "");
-    plan__warn(g, "%s is ignored: %s", written,
-               known == PLAN__NOT_YET  ? "not supported yet"
-               : known == PLAN__BEATEN ? "the account's limits win; use kubernetes.limits.…"
-                                       : "unknown key");
+    plan__warn(g, "%s is ignored: %s", written, plan__known_words(known));
 }
 
 /* The weaker ones first: memory, then limits.memory; a probe's keys for any type, then those for
@@ -162,7 +175,7 @@ static int apply_deployer(struct plan__gather *g, const struct deployer_key *p,
         return 0; /* meant for another kind of platform */
     if (strength_of(g->arena, generic, key) != strength)
         return 0;
-    const struct plan__setting setting = {PLAN__FROM_STREAM, generic, key, p->value};
+    const struct plan__setting setting = {PLAN__FROM_SPEC, generic, key, p->value, g->source.scope};
 
     if (plan__settings_apply(g->arena, settings, &setting, &known, &err) != 0) {
         return plan__refuse(g, "InvalidProperty", "spec.properties[%s]: %s", p->written,
@@ -207,7 +220,7 @@ static int overlay_settings(struct plan__gather *g, const struct model_app *over
 {
     if (over == NULL)
         return 0;
-    if (over->replicas >= 0)
+    if (over->replicas >= 0 && g->source.scope == PLAN__STREAMS)
         settings->count = over->replicas;
     if (overlay_quantity(g, over, &over->limits, "limits", "cpu", &settings->limits_cpu) != 0 ||
         overlay_quantity(g, over, &over->limits, "limits", "memory", &settings->limits_memory) !=
@@ -229,17 +242,20 @@ static int overlay_settings(struct plan__gather *g, const struct model_app *over
 int plan__settings_of(struct plan__gather *g, const char *label, struct plan__settings *out)
 {
     struct deployer_list list = {
-        .items = ps_arena_array(g->arena, g->stream->properties.count, sizeof(*list.items))};
+        .items = ps_arena_array(g->arena, g->source.properties->count, sizeof(*list.items))};
 
     collect_deployer(g, "*", &list);
-    collect_deployer(g, label, &list); /* a label's key replaces the wildcard's, in any spelling */
+    if (g->source.alias != NULL)
+        collect_deployer(g, g->source.alias, &list);
+    collect_deployer(g, label, &list); /* a label's key replaces the weaker ones, in any spelling */
     *out = g->base;
     out->env = plan__copy_list(g->arena, &g->base.env);
+    out->labels = plan__copy_list(g->arena, &g->base.labels);
     for (int strength = 0; strength < STRENGTHS; strength++) {
         for (size_t i = 0; i < list.count; i++) {
             if (apply_deployer(g, &list.items[i], (enum strength)strength, out) != 0)
                 return PS_EINVAL;
         }
     }
-    return overlay_settings(g, plan__overlay(g->stream, label), out);
+    return overlay_settings(g, plan__overlay(&g->source, label), out);
 }

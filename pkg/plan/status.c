@@ -264,36 +264,6 @@ static enum state phase_of(const struct summary *sum)
 
 /* ---- conditions ----------------------------------------------------------------------------- */
 
-/* The first trouble of an earlier plan, in words. */
-static const char *trouble_text(struct plan__pass *pass)
-{
-    const struct plan_trouble *t = &pass->s->troubles[0];
-
-    return ps_arena_printf(pass->arena, "%s %s%s%s: %s", model_kind_name(t->kind),
-                           t->namespace ? t->namespace : "", t->namespace ? "/" : "", t->name,
-                           t->message);
-}
-
-static const char *trouble_reason(const struct plan_trouble *t)
-{
-    if (ps_str_find(ps_str(t->message), "exceeded quota") >= 0)
-        return "QuotaExceeded";
-    switch (ps_code_class(t->code)) {
-    case PS_CLASS_AUTH:
-        return "Forbidden";
-    case PS_CLASS_INVALID:
-        return "Rejected";
-    case PS_CLASS_RETRY:
-    case PS_CLASS_THROTTLED:
-        return "ApiServerTrouble";
-    case PS_CLASS_CONFLICT:
-    case PS_CLASS_GONE:
-    case PS_CLASS_FOREIGN:
-        return "WriteFailed";
-    }
-    ps_unreachable();
-}
-
 struct verdict {
     bool ready, stalled;
     const char *reason, *message;
@@ -311,7 +281,8 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
         return (struct verdict){false, false, pass->waiting_reason, pass->waiting_message};
     if (pass->s->trouble_count > 0) {
         return (struct verdict){false, ps_code_class(pass->s->troubles[0].code) == PS_CLASS_INVALID,
-                                trouble_reason(&pass->s->troubles[0]), trouble_text(pass)};
+                                plan__trouble_reason(&pass->s->troubles[0]),
+                                plan__trouble_text(pass->arena, &pass->s->troubles[0])};
     }
     if (pass->busy)
         return (struct verdict){false, false, "Deploying", "writing its objects"};

@@ -11,13 +11,6 @@
 #define STALE_RECHECK_MS       1000
 #define DIFF_PATHS_MAX         8
 
-const char *plan_stream_platform(const struct json_t *cr)
-{
-    const char *platform = js_path_str(cr, "spec.platform");
-
-    return platform ? platform : "default";
-}
-
 const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
                                            const char *namespace, const char *name)
 {
@@ -252,6 +245,15 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
         refuse(pass, "PlatformInvalid",
                ps_arena_printf(pass->arena, "PlatformAccount %s: %s", s->account->name,
                                s->account->problem.message));
+        return;
+    }
+    if (!s->account->for_streams) {
+        refuse(
+            pass, "UsageNotAllowed",
+            ps_arena_printf(pass->arena,
+                            "PlatformAccount %s is not for streams: its spec.usage has to contain "
+                            "Stream; or name another account in spec.platform",
+                            s->account->name));
         return;
     }
     plan__apps(pass->arena, &pass->stream, s->account, s->registry, &pass->wanted);

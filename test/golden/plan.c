@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Golden files of the planner: for each test/golden/plan/<case>/, what plan_stream makes of in.json
- * is compared with plan.json, or written there (--update). `--input CASE` prints a whole snapshot.
- * in.json is one (test/unit/support/snapshot.h) and may be short:
+ * Golden files of the planners: for each test/golden/plan/<case>/, what plan_stream or plan_task
+ * makes of in.json is compared with plan.json, or written there (--update). `--input CASE` prints a
+ * whole snapshot. in.json is one (test/unit/support/snapshot.h) and may be short:
  *
  *   "base": "../_base/in.json"  laid under this file (RFC 7386); relative to the case
  *   "crStatusFrom": CASE        the CR's status is what that case's plan makes of its own
@@ -193,6 +193,18 @@ static void expand_list(struct json_t *in, const char *key, int depth,
     js_set(in, key, list);
 }
 
+/* What the plan writes into the status, at its end or as its first operation. */
+static struct json_t *status_of(const struct json_t *plan)
+{
+    const struct json_t *ops = js_get(plan, "ops");
+
+    for (size_t i = 0; i < js_len(ops); i++) {
+        if (ps_streq(js_path_str(js_at(ops, i), "verb"), "patch-status"))
+            return js_path(js_at(ops, i), "body.status");
+    }
+    return js_path(plan, "status.status");
+}
+
 static struct json_t *input_of(const char *name, int depth)
 {
     struct json_t *own PS_AUTO_JS = read_json(name, "in.json");
@@ -212,8 +224,7 @@ static struct json_t *input_of(const char *name, int depth)
 
     if (status != NULL) {
         struct json_t *before PS_AUTO_JS = input_of(status, depth + 1);
-        struct json_t *plan PS_AUTO_JS = plan_of(status, depth + 1),
-                            *patch = js_path(plan, "status.status");
+        struct json_t *plan PS_AUTO_JS = plan_of(status, depth + 1), *patch = status_of(plan);
 
         js_set(js_child(in, "cr"), "status",
                patch ? snapshot_merge(js_path(before, "cr.status"), patch)

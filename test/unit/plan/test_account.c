@@ -32,7 +32,9 @@ static struct json_t *plan_for(const char *account, const char *namespace,
                                                    .target_namespace = target,
                                                    .server = "https://10.0.0.1:443",
                                                    .version = "v1.36.3",
-                                                   .streams = 4};
+                                                   .streams = 4,
+                                                   .running_tasks = 2,
+                                                   .waiting_tasks = 7};
     struct plan *plan = plan_account(&snapshot);
     struct json_t *json = plan_json(plan);
 
@@ -108,7 +110,29 @@ static void the_status_describes_the_target(void **state)
     assert_string_equal(js_path_str(status, "target.version"), "v1.36.3");
     assert_string_equal(js_path_str(status, "target.uid"), "n1");
     assert_int_equal(js_path_int(status, "streams", 0), 4);
+    assert_int_equal(js_path_int(status, "tasks.running", 0), 2);
+    assert_int_equal(js_path_int(status, "tasks.waiting", 0), 7);
     assert_string_equal(js_path_str(plan, "status.metadata.resourceVersion"), "7");
+}
+
+static void what_it_is_for_is_said(void **state)
+{
+    static const struct {
+        const char *spec, *message;
+    } rows[] = {
+        {"{'type': 'Kubernetes'}", "streams can be deployed, tasks can be launched"},
+        {"{'type': 'Kubernetes', 'usage': ['Stream']}", "streams can be deployed"},
+        {"{'type': 'Kubernetes', 'usage': ['Task']}", "tasks can be launched"},
+        {"{'type': 'Kubernetes', 'usage': ['Task', 'Stream']}",
+         "streams can be deployed, tasks can be launched"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct json_t *plan PS_AUTO_JS = plan_for(rows[i].spec, NULL, NULL);
+
+        assert_string_equal(render_message(plan, "Ready"), rows[i].message);
+    }
 }
 
 static void nothing_new_is_not_written(void **state)
@@ -127,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ready_has_distinct_reasons),
         cmocka_unit_test(the_status_describes_the_target),
+        cmocka_unit_test(what_it_is_for_is_said),
         cmocka_unit_test(nothing_new_is_not_written),
     };
 

@@ -326,6 +326,9 @@ static void every_ignored_key_is_named(void **state)
         "version.cardata.x",
         "spring.cloud.dataflow.skipper.platformName",
         "deployer.cardata.indexed",
+        "deployer.cardata.kubernetes.backoffLimit",
+        "deployer.cardata.kubernetes.restartPolicy",
+        "deployer.cardata.kubernetes.ttlSecondsAfterFinished",
     };
 
     (void)state;
@@ -376,6 +379,56 @@ static void many_warnings_are_cut(void **state)
 
     assert_true(message.n > 1000 && message.n < 4096);
     assert_true(ps_str_ends(message, "; and more"));
+}
+
+/* ---- entry points, labels, annotations ------------------------------------------------------- */
+
+static void entry_points_of_streams(void **state)
+{
+    struct json_t *plan PS_AUTO_JS =
+        render_plan("{'definition': 'cardata --my.vin=1 | predict | cassandra --my.vin=2', "
+                    "'properties': {'deployer.cardata.kubernetes.entryPointStyle': 'shell', "
+                    "'deployer.cassandra.kubernetes.entryPointStyle': 'boot'}}",
+                    NULL);
+    const char *text = render_env(plan, "cassandra", "SPRING_APPLICATION_JSON");
+    struct json_t *json PS_AUTO_JS = js_parse(ps_str(text), NULL);
+
+    (void)state;
+    assert_null(js_get(render_container(plan, "cardata"), "args"));
+    assert_string_equal(render_env(plan, "cardata", "MY_VIN"), "1");
+    assert_string_equal(
+        render_env(plan, "cardata", "SPRING_CLOUD_STREAM_BINDINGS_OUTPUT_PRODUCER_REQUIREDGROUPS"),
+        "foo");
+    assert_string_equal(render_env(plan, "cardata", "SPRING_CLOUD_APPLICATION_GROUP"), "foo");
+    assert_string_equal(js_str(js_get(json, "my.vin")), "2");
+    assert_int_equal(js_len(js_get(render_container(plan, "cassandra"), "args")), 0);
+    assert_non_null(js_get(render_container(plan, "cassandra"), "livenessProbe"));
+    assert_true(render_has_arg(plan, "predict", "--spring.cloud.dataflow.stream.name=foo"));
+    assert_null(render_env(plan, "predict", "SPRING_APPLICATION_JSON"));
+}
+
+static void labels_and_annotations_of_streams(void **state)
+{
+    struct json_t *plan PS_AUTO_JS = render_plan(
+        "{'definition': 'cardata | cassandra', 'properties': "
+        "{'deployer.cardata.kubernetes.deploymentLabels': 'team:a,role:mine,spring-app-id:x', "
+        "'deployer.cardata.kubernetes.podAnnotations': 'a:b'}}",
+        NULL);
+    const struct json_t *body = render_deployment(plan, "cardata");
+    const struct json_t *places[] = {js_path(body, "metadata.labels"),
+                                     js_path(body, "spec.template.metadata.labels")};
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(places); i++) {
+        assert_string_equal(js_str(js_get(places[i], "team")), "a");
+        assert_string_equal(js_str(js_get(places[i], "role")), "spring-app"); /* ours win */
+        assert_string_equal(js_str(js_get(places[i], "spring-app-id")), "foo-cardata-v1");
+    }
+    assert_null(js_get(js_path(body, "spec.selector.matchLabels"), "team"));
+    assert_string_equal(js_path_str(body, "spec.template.metadata.annotations.a"), "b");
+    assert_null(js_path(body, "metadata.annotations.a"));
+    assert_null(
+        js_path(render_deployment(plan, "cassandra"), "spec.template.metadata.annotations"));
 }
 
 /* ---- secrets and sizes
@@ -480,6 +533,8 @@ int main(void)
         cmocka_unit_test(every_ignored_key_is_named),
         cmocka_unit_test(other_platforms_are_no_warning),
         cmocka_unit_test(many_warnings_are_cut),
+        cmocka_unit_test(entry_points_of_streams),
+        cmocka_unit_test(labels_and_annotations_of_streams),
         cmocka_unit_test(no_secret_in_status_or_events),
         cmocka_unit_test(huge_streams_are_refused),
         cmocka_unit_test(incompressible_streams_are_refused),

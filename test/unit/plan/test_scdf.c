@@ -285,12 +285,198 @@ static void empty_values(void **state)
     assert_true(render_has_arg(json, "cardata", "--empty=\"\""));
 }
 
+/* ---- tasks ------------------------------------------------------------------------------------
+ */
+
+/* What SCDF's tasks got and ours do not. Under shell the names are in capitals. */
+static const struct {
+    const char *start;
+    const char *why;
+} left_out[] = {
+    {"spring.datasource.", "the database of SCDF's server, which is not there"},
+    {"spring.cloud.task.executionid=", "the id of a row in that database"},
+    {"app.train.", "the switches below, once more"},
+    {"spring.cloud.task.initialize-enabled=", "of SCDF's database"},
+    {"spring.cloud.task.tablePrefix=", "of SCDF's database"},
+    {"spring.cloud.task.schemaTarget=", "of SCDF's database"},
+    {"spring.batch.jdbc.table-prefix=", "of SCDF's database"},
+    {"spring.cloud.deployer.bootVersion=", "chooses between versions of that database's tables"},
+};
+
+/* "spring.cloud.a-b=" as shell has it. */
+static void as_variable(struct ps_buf *out, struct ps_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        const char c = text.p[i];
+
+        ps_buf_char(out, c == '.' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c);
+    }
+}
+
+static bool is_left_out(struct ps_str item, bool shell, bool seen[PS_ARRAY_LEN(left_out)])
+{
+    for (size_t i = 0; i < PS_ARRAY_LEN(left_out); i++) {
+        PS_AUTO_BUF(start, 256);
+
+        if (shell)
+            as_variable(&start, ps_str(left_out[i].start));
+        else
+            ps_buf_printf(&start, "--%s", left_out[i].start);
+        if (ps_str_starts(item, ps_buf_text(&start)))
+            return seen[i] = true;
+    }
+    return false;
+}
+
+/* Arguments and variables as one list of texts, theirs without what is left out. */
+static struct json_t *texts_of(const struct json_t *container, bool theirs, bool *seen)
+{
+    struct json_t *list = js_array();
+    const struct json_t *args = js_get(container, "args"), *env = js_get(container, "env");
+
+    for (size_t i = 0; i < js_len(args); i++) {
+        const char *text = js_str(js_at(args, i));
+
+        if (!theirs || !is_left_out(ps_str(text), false, seen))
+            js_push(list, js_string(text));
+    }
+    for (size_t i = 0; i < js_len(env); i++) {
+        const char *value = js_path_str(js_at(env, i), "value");
+        PS_AUTO_BUF(text, 1024);
+
+        ps_buf_printf(&text, "%s=%s", js_path_str(js_at(env, i), "name"),
+                      value ? value : js_path_str(js_at(env, i), "valueFrom.fieldRef.fieldPath"));
+        if (!theirs || !is_left_out(ps_buf_get(&text), true, seen))
+            js_push(list, js_string_n(ps_buf_get(&text)));
+    }
+    return list;
+}
+
+static void remove_text(struct json_t *parent, const char *key, const char *text)
+{
+    struct json_t *kept = js_array();
+    const struct json_t *list = js_get(parent, key);
+
+    for (size_t i = 0; i < js_len(list); i++)
+        if (!ps_streq(js_str(js_at(list, i)), text))
+            js_push(kept, js_ref(js_at(list, i)));
+    assert_int_equal(js_len(kept) + 1, js_len(list));
+    js_set(parent, key, kept);
+}
+
+/* The pod's labels, annotations and container, in one form. */
+static struct json_t *pod_form(const struct json_t *metadata, const struct json_t *spec,
+                               bool theirs, bool *seen)
+{
+    struct json_t *form = js_object(), *container = js_copy(js_at(js_get(spec, "containers"), 0));
+    struct json_t *labels = js_copy(js_get(metadata, "labels"));
+
+    /* Names: SCDF's end is random. The rest is the Job controller's. */
+    DROP(labels, "spring-app-id", "spring-deployment-id", "controller-uid", "job-name",
+         "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name");
+    js_set(form, "labels", labels);
+    js_set(form, "annotations", js_copy(js_get(metadata, "annotations")));
+    js_set(form, "texts", texts_of(container, theirs, seen));
+    DROP(container, "name", "args", "env", "terminationMessagePath", "terminationMessagePolicy");
+    plain_quantities(js_get(container, "resources"), "limits");
+    plain_quantities(js_get(container, "resources"), "requests");
+    /* Of a Pod the server fills in requests that are equal to the limits. */
+    if (js_equal(js_path(container, "resources.limits"), js_path(container, "resources.requests")))
+        js_remove(js_get(container, "resources"), "requests");
+    js_set(form, "container", container);
+    return form;
+}
+
+static struct render_task *launch_case(struct ps_str text)
+{
+    PS_AUTO_FREE char *task = header(text, "task"), *definition = header(text, "definition");
+    PS_AUTO_FREE char *properties = header(text, "launch properties");
+    const bool given = ps_str_find(text, "\n# arguments: ") >= 0; /* one argument */
+    PS_AUTO_FREE char *argument = given ? header(text, "arguments") : NULL;
+    struct json_t *map PS_AUTO_JS = js_parse(ps_str(properties), NULL);
+    struct json_t *spec PS_AUTO_JS = js_object(), *list = js_array();
+    const bool jobs =
+        ps_streq(js_str(js_get(map, "spring.cloud.dataflow.task.platformName")), "jobs");
+
+    js_remove(map, "spring.cloud.dataflow.task.platformName");
+    js_set_str(spec, "taskName", task);
+    js_set_str(spec, "definition", definition);
+    js_set(spec, "properties", js_copy(map));
+    if (given)
+        js_push(list, js_string(argument));
+    js_set(spec, "arguments", list);
+    return render_task_of(spec, jobs ? "{'type': 'Kubernetes', 'kubernetes': {'namespace': "
+                                       "'highmemory-namespace'}, 'taskProperties': {'createJob': "
+                                       "true, 'backoffLimit': 2, 'ttlSecondsAfterFinished': 600}}"
+                                     : "{'type': 'Kubernetes', 'kubernetes': {'namespace': "
+                                       "'highmemory-namespace'}, 'properties': {'limits': "
+                                       "{'memory': '4096Mi'}}}");
+}
+
+static void check_task(const char *name, bool *seen)
+{
+    PS_AUTO_BUF(text, FILE_MAX);
+    PS_AUTO_BUF(paths, 4096);
+    PS_AUTO_BUF(execution, 256);
+
+    read_case(name, &text);
+    struct render_task *rendered RENDER_AUTO_TASK = launch_case(ps_buf_get(&text));
+    const ptrdiff_t at = ps_str_find(ps_buf_get(&text), "\n---\n");
+    struct json_t *object PS_AUTO_JS =
+        codec_yaml_parse(ps_str_skip(ps_buf_get(&text), (size_t)at + 5), NULL);
+
+    if (rendered->job == NULL)
+        fail_msg("%s: %s", name, rendered->wanted.message);
+    const bool is_job = ps_streq(js_path_str(object, "kind"), "Job");
+    const struct json_t *pod = is_job ? js_path(object, "spec.template") : object;
+    const struct json_t *own_pod = js_path(rendered->job, "spec.template");
+    struct json_t *theirs PS_AUTO_JS =
+        pod_form(js_get(pod, "metadata"), js_get(pod, "spec"), true, seen);
+    struct json_t *ours PS_AUTO_JS =
+        pod_form(js_get(own_pod, "metadata"), js_get(own_pod, "spec"), false, NULL);
+    const bool shell = js_get(render_task_container(rendered), "args") == NULL;
+
+    /* What ours get and SCDF's did not: the attempt's name. */
+    ps_buf_printf(&execution, "%s=%s",
+                  shell ? "SPRING_CLOUD_TASK_EXTERNAL-EXECUTION-ID"
+                        : "--spring.cloud.task.external-execution-id",
+                  js_path_str(rendered->job, "metadata.name"));
+    remove_text(ours, "texts", ps_buf_text(&execution));
+    sort_list(ours, "texts");
+    sort_list(theirs, "texts");
+    codec_diff_paths(&paths, theirs, ours, 20);
+    if (!js_equal(ours, theirs))
+        fail_msg("%s: the pod differs: %s", name, ps_buf_text(&paths));
+    /* Never, whatever was asked: an attempt is one pod, and spec.retry makes another. */
+    assert_string_equal(js_path_str(own_pod, "spec.restartPolicy"), "Never");
+    if (is_job) {
+        assert_string_equal(js_str(js_get(js_path(rendered->job, "metadata.annotations"), "j")),
+                            "k");
+        assert_int_equal(rendered->wanted.apps[0].settings.backoff_limit, 2);
+    }
+}
+
+static void pods_of_tasks_are_the_originals(void **state)
+{
+    static const char *const cases[] = {"50-task-train", "52-task-create-job",
+                                        "56-task-entry-shell", "58-task-on-job-account"};
+    bool seen[PS_ARRAY_LEN(left_out)] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(cases); i++)
+        check_task(cases[i], seen);
+    for (size_t i = 0; i < PS_ARRAY_LEN(left_out); i++)
+        if (!seen[i])
+            fail_msg("%s is left out of nothing: %s", left_out[i].start, left_out[i].why);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_the_originals),
         cmocka_unit_test(values_arrive_as_written),
         cmocka_unit_test(empty_values),
+        cmocka_unit_test(pods_of_tasks_are_the_originals),
     };
 
     codec_init();

@@ -18,6 +18,12 @@ static void add_text(struct ps_buf *out, const char *name, const char *value)
         ps_buf_printf(out, "%s=%s ", name, value);
 }
 
+static void add_list(struct ps_buf *out, const char *name, const struct model_properties *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        ps_buf_printf(out, "%s%s=[%s] ", name, list->items[i].key, list->items[i].value);
+}
+
 /* Every field that is not as plan__settings_init left it. */
 static const char *dump(struct ps_arena *arena, const struct plan__settings *s)
 {
@@ -53,8 +59,14 @@ static const char *dump(struct ps_arena *arena, const struct plan__settings *s)
         if (strcmp(p->scheme, q->scheme) != 0)
             ps_buf_printf(&out, "%s.scheme=%s ", probes[i], p->scheme);
     }
-    for (size_t i = 0; i < s->env.count; i++)
-        ps_buf_printf(&out, "%s=[%s] ", s->env.items[i].key, s->env.items[i].value);
+    if (strcmp(s->entry_point, plain.entry_point) != 0)
+        add_text(&out, "entry", s->entry_point);
+    if (s->backoff_limit >= 0)
+        ps_buf_printf(&out, "backoff=%lld ", (long long)s->backoff_limit);
+    add_list(&out, "", &s->env);
+    add_list(&out, "label ", &s->labels);
+    add_list(&out, "pod ", &s->pod_annotations);
+    add_list(&out, "job ", &s->job_annotations);
     return ps_arena_str(arena, ps_str_trim(ps_buf_get(&out)));
 }
 
@@ -64,7 +76,7 @@ struct row {
     const char *expected; /* NULL: refused */
 };
 
-static void check_row(const struct row *row, enum plan__level level)
+static void check_scope(const struct row *row, enum plan__level level, enum plan__scope scope)
 {
     struct ps_arena arena;
     struct plan__settings settings;
@@ -74,8 +86,8 @@ static void check_row(const struct row *row, enum plan__level level)
     ps_arena_init(&arena);
     plan__settings_init(&settings);
     const int rc = plan__settings_apply(
-        &arena, &settings, &(struct plan__setting){level, row->generic, row->key, row->value},
-        &known, &err);
+        &arena, &settings,
+        &(struct plan__setting){level, row->generic, row->key, row->value, scope}, &known, &err);
 
     if ((rc == 0) != (row->expected != NULL))
         fail_msg("%s=%s: %s", row->key, row->value, rc == 0 ? "accepted" : err.message);
@@ -87,6 +99,11 @@ static void check_row(const struct row *row, enum plan__level level)
         fail_msg("%s=%s gives %s", row->key, row->value, dump(&arena, &settings));
     }
     ps_arena_fini(&arena);
+}
+
+static void check_row(const struct row *row, enum plan__level level)
+{
+    check_scope(row, level, PLAN__STREAMS);
 }
 
 static void every_key(void **state)
@@ -105,7 +122,8 @@ static void every_key(void **state)
         {true, "memory", "512M", "limits.memory=512Mi"},
         {true, "memory", "2g", "limits.memory=2048Mi"},
         {true, "memory", "2G", "limits.memory=2048Mi"},
-        {true, "memory", "2Gi", NULL},
+        {true, "memory", "2Gi", "limits.memory=2Gi"},
+        {true, "memory", "2 Gi", NULL},
         {true, "memory", "m", NULL},
         {true, "memory", "9999999999999999g", NULL},
         {true, "cpu", "500m", "limits.cpu=500m"},
@@ -127,11 +145,19 @@ static void every_key(void **state)
         {false, "probeType", "TCP", NULL},
         {false, "environmentVariables", "A=1", "A=[1]"},
         {false, "environmentVariables", "A", NULL},
+        {false, "entryPointStyle", "boot", "entry=boot"},
+        {false, "entryPointStyle", "SHELL", "entry=shell"},
+        {false, "entryPointStyle", "exec", ""},
+        {false, "entryPointStyle", "bash", NULL},
+        {false, "podAnnotations", "a:b", "pod a=[b]"},
+        {false, "podAnnotations", "a", NULL},
+        {false, "deploymentLabels", "a:b,team:x_1", "label a=[b] label team=[x_1]"},
+        {false, "deploymentLabels", "a", NULL},
     };
 
     (void)state;
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
-        check_row(&rows[i], PLAN__FROM_STREAM);
+        check_row(&rows[i], PLAN__FROM_SPEC);
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
         if (!rows[i].generic)
             check_row(&rows[i], PLAN__FROM_ACCOUNT);
@@ -161,14 +187,87 @@ static void every_probe_key(void **state)
                                   .expected = ps_arena_printf(&arena, "%s.%s=%s", kinds[kind],
                                                               fields[field][1], fields[field][2])};
 
-                check_row(&row, PLAN__FROM_STREAM);
+                check_row(&row, PLAN__FROM_SPEC);
                 check_row(&row, PLAN__FROM_ACCOUNT);
                 row.value = fields[field][3];
                 row.expected =
                     row.value != NULL && *row.value == '\0' ? "" : NULL; /* blank is not given */
                 if (row.value != NULL)
-                    check_row(&row, PLAN__FROM_STREAM);
+                    check_row(&row, PLAN__FROM_SPEC);
             }
+    ps_arena_fini(&arena);
+}
+
+static const struct row task_rows[] = {
+    {false, "backoffLimit", "2", "backoff=2"},
+    {false, "backoffLimit", "0", "backoff=0"},
+    {false, "backoffLimit", "-1", NULL},
+    {false, "backoffLimit", "1001", NULL},
+    {false, "createJob", "true", ""},
+    {false, "createJob", "maybe", NULL},
+    {false, "restartPolicy", "never", ""},
+    {false, "jobAnnotations", "a:b", "job a=[b]"},
+    {false, "podAnnotations", "a:b", "pod a=[b]"},
+    {false, "deploymentLabels", "a:b", "label a=[b]"},
+    {false, "limits.memory", "2Gi", "limits.memory=2Gi"},
+    {false, "entryPointStyle", "shell", "entry=shell"},
+};
+
+static void keys_of_tasks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(task_rows); i++) {
+        check_scope(&task_rows[i], PLAN__FROM_SPEC, PLAN__TASKS);
+        check_scope(&task_rows[i], PLAN__FROM_ACCOUNT, PLAN__TASKS);
+    }
+    check_scope(&(struct row){false, "maximumConcurrentTasks", "5", ""}, PLAN__FROM_ACCOUNT,
+                PLAN__TASKS);
+    check_scope(&(struct row){false, "maximumConcurrentTasks", "many", NULL}, PLAN__FROM_ACCOUNT,
+                PLAN__TASKS);
+}
+
+/* Keys that have no effect on the one sort or the other, and what is told of them. */
+static void keys_for_others(void **state)
+{
+    static const struct {
+        bool generic;
+        const char *key, *value;
+        enum plan__scope scope;
+        enum plan__known known;
+    } rows[] = {
+        {true, "count", "3", PLAN__TASKS, PLAN__NOT_FOR_TASKS},
+        {true, "count", "x", PLAN__TASKS, PLAN__NOT_FOR_TASKS},
+        {false, "livenessProbeDelay", "3", PLAN__TASKS, PLAN__NOT_FOR_TASKS},
+        {false, "probeType", "TCP", PLAN__TASKS, PLAN__NOT_FOR_TASKS},
+        {false, "restartPolicy", "OnFailure", PLAN__TASKS, PLAN__USE_RETRY},
+        {false, "restartPolicy", "Always", PLAN__TASKS, PLAN__USE_RETRY},
+        {false, "restartPolicy", "Always", PLAN__STREAMS, PLAN__NOT_YET},
+        {false, "ttlSecondsAfterFinished", "3", PLAN__TASKS, PLAN__USE_TTL},
+        {false, "ttlSecondsAfterFinished", "3", PLAN__STREAMS, PLAN__ONLY_FOR_TASKS},
+        {false, "maximumConcurrentTasks", "3", PLAN__TASKS, PLAN__ONLY_OF_ACCOUNTS},
+        {false, "backoffLimit", "x", PLAN__STREAMS, PLAN__ONLY_FOR_TASKS},
+        {false, "jobAnnotations", "a:b", PLAN__STREAMS, PLAN__ONLY_FOR_TASKS},
+        {false, "createJob", "true", PLAN__STREAMS, PLAN__ONLY_FOR_TASKS},
+        {false, "volumes", "x", PLAN__TASKS, PLAN__NOT_YET},
+        {false, "nonsense", "x", PLAN__TASKS, PLAN__STRANGE},
+    };
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        const struct plan__setting setting = {PLAN__FROM_SPEC, rows[i].generic, rows[i].key,
+                                              rows[i].value, rows[i].scope};
+        struct plan__settings settings;
+        enum plan__known known = PLAN__KNOWN;
+
+        plan__settings_init(&settings);
+        assert_int_equal(plan__settings_apply(&arena, &settings, &setting, &known, NULL), 0);
+        if (known != rows[i].known)
+            fail_msg("%s for %d: %d", rows[i].key, rows[i].scope, known);
+        assert_true(strlen(plan__known_words(known)) > 0);
+        assert_string_equal(dump(&arena, &settings), "");
+    }
     ps_arena_fini(&arena);
 }
 
@@ -187,7 +286,7 @@ static void relaxed_spellings(void **state)
 
     (void)state;
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
-        check_row(&rows[i], PLAN__FROM_STREAM);
+        check_row(&rows[i], PLAN__FROM_SPEC);
 }
 
 static void blank_is_not_given(void **state)
@@ -202,7 +301,7 @@ static void blank_is_not_given(void **state)
 
     (void)state;
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
-        check_row(&rows[i], PLAN__FROM_STREAM);
+        check_row(&rows[i], PLAN__FROM_SPEC);
 }
 
 static void known_and_strange_keys(void **state)
@@ -236,10 +335,10 @@ static void known_and_strange_keys(void **state)
 
         plan__settings_init(&settings);
         assert_int_equal(
-            plan__settings_apply(
-                &arena, &settings,
-                &(struct plan__setting){PLAN__FROM_STREAM, rows[i].generic, rows[i].key, "x"},
-                &known, NULL),
+            plan__settings_apply(&arena, &settings,
+                                 &(struct plan__setting){PLAN__FROM_SPEC, rows[i].generic,
+                                                         rows[i].key, "x", PLAN__STREAMS},
+                                 &known, NULL),
             0);
         if (known != rows[i].known)
             fail_msg("%s: %d", rows[i].key, known);
@@ -347,12 +446,12 @@ static void no_value_in_a_message(void **state)
     struct ps_err err = {0};
 
     plan__settings_init(&settings);
-    assert_int_not_equal(
-        plan__settings_apply(&arena, &settings,
-                             &(struct plan__setting){PLAN__FROM_ACCOUNT, false,
-                                                     "environmentVariables[1]", "hunter2"},
-                             &known, &err),
-        0);
+    assert_int_not_equal(plan__settings_apply(&arena, &settings,
+                                              &(struct plan__setting){PLAN__FROM_ACCOUNT, false,
+                                                                      "environmentVariables[1]",
+                                                                      "hunter2", PLAN__STREAMS},
+                                              &known, &err),
+                         0);
     assert_null(strstr(err.message, "hunter2"));
     ps_arena_fini(&arena);
 }
@@ -368,6 +467,81 @@ static void huge_variables_are_refused(void **state)
     check_env(&(struct env_row){ps_buf_text(&text), NULL}, true);
 }
 
+/* ---- labels and annotations ----------------------------------------------------------------- */
+
+static void check_pairs(const struct env_row *row, bool labels)
+{
+    struct ps_arena arena;
+    struct model_properties list = {0};
+    struct ps_err err = {0};
+    PS_AUTO_BUF(out, 4096);
+
+    ps_arena_init(&arena);
+    const int rc = plan__pairs_parse(&arena, row->text, labels, &list, &err);
+
+    if ((rc == 0) != (row->expected != NULL))
+        fail_msg("%s: %s", row->text, rc == 0 ? "accepted" : err.message);
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        ps_buf_printf(&out, "%s[%s]=[%s]", i ? " " : "", list.items[i].key, list.items[i].value);
+    if (rc == 0 && strcmp(ps_buf_text(&out), row->expected) != 0)
+        fail_msg("%s gives %s", row->text, ps_buf_text(&out));
+    ps_arena_fini(&arena);
+}
+
+static void annotations(void **state)
+{
+    static const struct env_row rows[] = {
+        {"a:b", "[a]=[b]"},
+        {" a : b , c:d ", "[a]=[b] [c]=[d]"},
+        {"a:http://x:80/y", "[a]=[http://x:80/y]"},
+        {"a:\"x,y\",b:c", "[a]=[\"x,y\"] [b]=[c]"}, /* the quotes stay, as in SCDF */
+        {"iam.amazonaws.com/role:arn:aws:1", "[iam.amazonaws.com/role]=[arn:aws:1]"},
+        {"a:", "[a]=[]"},
+        {"a:1,a:2", "[a]=[2]"},
+        {"a:b,", "[a]=[b]"},
+        {"", ""},
+        {"a", NULL},
+        {"a:1,b", NULL},
+        {":b", NULL},
+        {"a b:c", NULL},
+        {"/a:c", NULL},
+        {"x_y/a:c", NULL},
+        {"x..y/a:c", NULL},
+        {"x/:c", NULL},
+        {"x/y/z:c", NULL},
+        {"penstock.dev/owner:me", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
+        check_pairs(&rows[i], false);
+}
+
+static void labels(void **state)
+{
+    static const struct env_row rows[] = {
+        {"a:b", "[a]=[b]"},
+        {"a: b ,example.org/team:x.y_z-1", "[a]=[b] [example.org/team]=[x.y_z-1]"},
+        {"a:", NULL},
+        {"a:b:c", NULL},
+        {"a:-b", NULL},
+        {"a:b c", NULL},
+        {"a:\"b,c\"", NULL},
+        {"penstock.dev/app:me", NULL},
+    };
+    PS_AUTO_BUF(text, 128 * 1024);
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++)
+        check_pairs(&rows[i], true);
+    ps_buf_printf(&text, "a:%064d", 1);
+    check_pairs(&(struct env_row){ps_buf_text(&text), NULL}, true);
+    check_pairs(&(struct env_row){ps_buf_text(&text) + 1, NULL}, true);
+    while (text.n <= (size_t)64 * 1024)
+        ps_buf_str(&text, ",a:1");
+    check_pairs(&(struct env_row){ps_buf_text(&text), NULL}, false);
+}
+
 /* ---- account against stream
  * ------------------------------------------------------------------------------ */
 
@@ -380,12 +554,7 @@ static void check_steps(const struct plan__setting *steps, size_t n, const char 
     ps_arena_init(&arena);
     plan__settings_init(&settings);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(
-            plan__settings_apply(&arena, &settings,
-                                 &(struct plan__setting){steps[i].level, steps[i].generic,
-                                                         steps[i].key, steps[i].value},
-                                 &known, NULL),
-            0);
+        assert_int_equal(plan__settings_apply(&arena, &settings, &steps[i], &known, NULL), 0);
     if (strcmp(dump(&arena, &settings), expected) != 0)
         fail_msg("%s, expected %s", dump(&arena, &settings), expected);
     ps_arena_fini(&arena);
@@ -400,20 +569,34 @@ static void check_steps(const struct plan__setting *steps, size_t n, const char 
 static void account_limits_beat_generic_ones(void **state)
 {
     (void)state;
-    STEPS("limits.memory=1Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi"},
-          {PLAN__FROM_STREAM, true, "memory", "4g"});
-    STEPS("limits.cpu=500m", {PLAN__FROM_ACCOUNT, false, "limits.cpu", "500m"},
-          {PLAN__FROM_STREAM, true, "cpu", "2"});
-    STEPS("limits.memory=3Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi"},
-          {PLAN__FROM_STREAM, false, "limits.memory", "3Gi"});
-    STEPS("limits.memory=1Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi"},
-          {PLAN__FROM_STREAM, true, "memory", ""});
-    STEPS("limits.cpu=1 limits.memory=512Mi", {PLAN__FROM_ACCOUNT, false, "limits.cpu", "1"},
-          {PLAN__FROM_STREAM, true, "memory", "512"});
-    STEPS("A=[2] B=[1]", {PLAN__FROM_ACCOUNT, false, "environmentVariables", "A=1,B=1"},
-          {PLAN__FROM_STREAM, false, "environmentVariables", "A=2"});
-    STEPS("A=[x,y] B=[2]", {PLAN__FROM_ACCOUNT, false, "environmentVariables[0]", "A=x,y"},
-          {PLAN__FROM_ACCOUNT, false, "environmentVariables[1]", "B=2"});
+    STEPS("limits.memory=1Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, true, "memory", "4g", PLAN__STREAMS});
+    STEPS("limits.cpu=500m", {PLAN__FROM_ACCOUNT, false, "limits.cpu", "500m", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, true, "cpu", "2", PLAN__STREAMS});
+    STEPS("limits.memory=3Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, false, "limits.memory", "3Gi", PLAN__STREAMS});
+    STEPS("limits.memory=1Gi", {PLAN__FROM_ACCOUNT, false, "limits.memory", "1Gi", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, true, "memory", "", PLAN__STREAMS});
+    STEPS("limits.cpu=1 limits.memory=512Mi",
+          {PLAN__FROM_ACCOUNT, false, "limits.cpu", "1", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, true, "memory", "512", PLAN__STREAMS});
+    STEPS("A=[2] B=[1]",
+          {PLAN__FROM_ACCOUNT, false, "environmentVariables", "A=1,B=1", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, false, "environmentVariables", "A=2", PLAN__STREAMS});
+    STEPS("A=[x,y] B=[2]",
+          {PLAN__FROM_ACCOUNT, false, "environmentVariables[0]", "A=x,y", PLAN__STREAMS},
+          {PLAN__FROM_ACCOUNT, false, "environmentVariables[1]", "B=2", PLAN__STREAMS});
+}
+
+/* All labels are kept, and here the account wins; annotations are replaced as a whole. */
+static void account_labels_stay(void **state)
+{
+    (void)state;
+    STEPS("label a=[1] label b=[1] label c=[2]",
+          {PLAN__FROM_ACCOUNT, false, "deploymentLabels", "a:1,b:1", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, false, "deploymentLabels", "b:2,c:2", PLAN__STREAMS});
+    STEPS("pod b=[2]", {PLAN__FROM_ACCOUNT, false, "podAnnotations", "a:1,b:1", PLAN__STREAMS},
+          {PLAN__FROM_SPEC, false, "podAnnotations", "b:2", PLAN__STREAMS});
 }
 
 int main(void)
@@ -421,6 +604,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key),
         cmocka_unit_test(every_probe_key),
+        cmocka_unit_test(keys_of_tasks),
+        cmocka_unit_test(keys_for_others),
         cmocka_unit_test(relaxed_spellings),
         cmocka_unit_test(blank_is_not_given),
         cmocka_unit_test(known_and_strange_keys),
@@ -428,7 +613,10 @@ int main(void)
         cmocka_unit_test(variables_of_an_account),
         cmocka_unit_test(no_value_in_a_message),
         cmocka_unit_test(huge_variables_are_refused),
+        cmocka_unit_test(annotations),
+        cmocka_unit_test(labels),
         cmocka_unit_test(account_limits_beat_generic_ones),
+        cmocka_unit_test(account_labels_stay),
     };
 
     codec_init();

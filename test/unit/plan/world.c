@@ -377,7 +377,7 @@ static enum outcome delete (struct world *world, const struct plan_op *op) {
 
 static enum outcome perform(struct world *world, const struct plan_op *op)
 {
-    static const char *const verbs[] = {"create", "patch", "strategic", "delete"};
+    static const char *const verbs[] = {"create", "patch", "strategic", "patch-status", "delete"};
     static const char *const outcomes[] = {"done", "killed", "conflict", "held", "gone"};
     struct json_t *object = find(world, op->kind, op->namespace, op->name);
     enum outcome outcome = KILLED;
@@ -401,7 +401,8 @@ static enum outcome perform(struct world *world, const struct plan_op *op)
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
     struct json_t *in = js_object(), *children = js_array();
-    const char *platform = world->cr ? plan_stream_platform(world->cr) : "default";
+    const char *named = js_path_str(world->cr, "spec.platform");
+    const char *platform = named ? named : "default";
     const struct json_t *account = js_get(world->accounts, platform);
     const char *namespace = js_path_str(account, "spec.kubernetes.namespace");
 

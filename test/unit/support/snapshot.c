@@ -165,6 +165,8 @@ struct snapshot *snapshot_new(const struct json_t *in)
     read_objects(self);
     read_facts(self);
     read_troubles(self);
+    self->s.slots.running = js_path_int(self->in, "slots.running", 0);
+    self->s.slots.ahead = js_path_int(self->in, "slots.ahead", 0);
     return self;
 }
 
@@ -186,7 +188,8 @@ void snapshot_free(struct snapshot *self)
 struct plan *snapshot_plan(const struct json_t *in)
 {
     struct snapshot *self = snapshot_new(in);
-    struct plan *plan = plan_stream(&self->s);
+    struct plan *plan = ps_streq(js_path_str(self->in, "planner"), "task") ? plan_task(&self->s)
+                                                                           : plan_stream(&self->s);
 
     snapshot_free(self);
     return plan;

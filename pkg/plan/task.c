@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pass of a task: what became of the last attempt, and may the next one start.
+ *
+ * An attempt is on record in the status before its Job is asked for, under a name that nothing else
+ * has: whoever dies in between, the attempt is known, and its Job can be made only once. A Job
+ * keeps our finalizer until its end is on record, so an attempt whose Job was seen never looks as
+ * if it had not been started.
+ */
+#include "plan/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFLICT_RECHECK_MS 30000
+#define QUIET_RECHECK_MS    1000
+
+void plan__task_say(struct plan__task_pass *pass, enum model_task_phase phase, const char *reason,
+                    const char *message)
+{
+    pass->now.phase = phase;
+    pass->reason = reason;
+    pass->message = message;
+}
+
+/* ---- children ------------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct model_object *x = *(const struct model_object *const *)a,
+                              *y = *(const struct model_object *const *)b;
+
+    if (x->attempt != y->attempt)
+        return x->attempt < y->attempt ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+/* Jobs whose owner uid is another one belong to a launch of the same name that is gone. */
+static void sort_jobs(struct plan__task_pass *pass)
+{
+    const struct plan_snapshot *s = pass->s;
+
+    pass->own = ps_arena_array(pass->arena, s->child_count, sizeof(const struct model_object *));
+    pass->predecessors =
+        ps_arena_array(pass->arena, s->child_count, sizeof(const struct model_object *));
+    for (size_t i = 0; i < s->child_count; i++) {
+        if (ps_streq(s->children[i]->owner_uid, pass->task.uid)) {
+            pass->own[pass->own_count++] = s->children[i];
+        } else {
+            pass->predecessors[pass->predecessor_count++] = s->children[i];
+        }
+    }
+    if (pass->own_count > 1)
+        qsort(pass->own, pass->own_count, sizeof(const struct model_object *), newest_first);
+}
+
+/* ---- may it start? -------------------------------------------------------------------------- */
+
+/* The spec can't be mended, so what is wrong with it is the end. */
+static bool is_for_good(const char *reason)
+{
+    static const char *const words[] = {"DSLSyntaxError", "NotSupportedYet", "InvalidProperty",
+                                        "InvalidSpec",    "NameInvalid",     "NameTooLong",
+                                        "TaskTooLarge"};
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(words); i++) {
+        if (strcmp(words[i], reason) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void refuse(struct plan__task_pass *pass, const char *reason, const char *message)
+{
+    const bool for_good = is_for_good(reason);
+
+    pass->refused = reason;
+    pass->stalled = true;
+    if (for_good)
+        pass->now.completion_ms = pass->s->now_ms;
+    plan__task_say(pass, for_good ? MODEL_TASK_FAILED : MODEL_TASK_PENDING, reason, message);
+}
+
+static bool find_app(struct plan__task_pass *pass)
+{
+    const struct model_account *account = pass->s->account;
+
+    if (account == NULL) {
+        refuse(pass, "PlatformNotFound",
+               ps_arena_printf(
+                   pass->arena,
+                   "spec.platform: there is no PlatformAccount %s (kubectl get pacct lists them)",
+                   pass->task.platform));
+        return false;
+    }
+    plan__task_app(pass->arena, &pass->task, account, pass->s->registry, &pass->wanted);
+    if (pass->wanted.reason != NULL) {
+        refuse(pass, pass->wanted.reason, pass->wanted.message);
+        return false;
+    }
+    return true;
+}
+
+static const char *target_of(const struct plan__task_pass *pass)
+{
+    return pass->s->account->namespace ? pass->s->account->namespace : pass->task.namespace;
+}
+
+static bool has_namespace(struct plan__task_pass *pass)
+{
+    const struct model_object *ns = pass->s->target_namespace;
+
+    if (ns != NULL && !ns->deleting && !ps_streq(ns->phase, "Terminating"))
+        return true;
+    plan__task_say(pass, MODEL_TASK_PENDING, ns ? "NamespaceTerminating" : "NamespaceNotFound",
+                   ns ? ps_arena_printf(pass->arena, "namespace %s is being deleted", ns->name)
+                      : ps_arena_printf(pass->arena,
+                                        "namespace %s of PlatformAccount %s does not exist; "
+                                        "Penstock never creates it",
+                                        target_of(pass), pass->task.platform));
+    return false;
+}
+
+static int64_t deadline_of(const struct plan__task_pass *pass)
+{
+    const int64_t seconds = pass->task.active_deadline_s;
+
+    return pass->now.start_ms > 0 && seconds >= 0 ? pass->now.start_ms + seconds * 1000 : INT64_MAX;
+}
+
+/* notAfter: history that a backup brings back is not run again. */
+static void expire(struct plan__task_pass *pass)
+{
+    const bool failed = pass->now.retries > 0;
+
+    if (pass->now.completion_ms == 0)
+        pass->now.completion_ms = pass->s->now_ms;
+    pass->stalled = failed;
+    plan__task_say(
+        pass, failed ? MODEL_TASK_FAILED : MODEL_TASK_STOPPED, "Expired",
+        ps_arena_printf(pass->arena, "spec.notAfter has passed: no attempt is started any more%s%s",
+                        failed ? "; " : "", failed && pass->now.message ? pass->now.message : ""));
+}
+
+static void run_out_of_time(struct plan__task_pass *pass)
+{
+    pass->now.completion_ms = pass->s->now_ms;
+    pass->stalled = true;
+    plan__task_say(pass, MODEL_TASK_FAILED, "DeadlineExceeded",
+                   ps_arena_printf(pass->arena,
+                                   "spec.activeDeadlineSeconds: the %lld seconds for all attempts "
+                                   "are over",
+                                   (long long)pass->task.active_deadline_s));
+}
+
+static void back_off(struct plan__task_pass *pass)
+{
+    char when[PS_TIME_TEXT_SIZE];
+
+    ps_time_text(pass->now.next_ms, when);
+    plan__wake(pass->plan, pass->now.next_ms - pass->s->now_ms);
+    plan__task_say(pass, MODEL_TASK_WAITING, "Backoff",
+                   ps_arena_printf(pass->arena, "attempt %lld follows at %s; %s",
+                                   (long long)pass->now.attempt + 1, when,
+                                   pass->now.message ? pass->now.message : ""));
+}
+
+/* Look again when the time for a start has run out. */
+static void wake_at_limits(struct plan__task_pass *pass)
+{
+    const int64_t now = pass->s->now_ms, deadline = deadline_of(pass);
+
+    if (deadline != INT64_MAX && deadline > now)
+        plan__wake(pass->plan, deadline - now);
+    if (pass->task.not_after_ms >= now)
+        plan__wake(pass->plan, pass->task.not_after_ms - now + 1);
+}
+
+/* What the launch itself says against a start now. */
+static bool is_held_back(struct plan__task_pass *pass)
+{
+    const struct model_task *task = &pass->task;
+    const int64_t now = pass->s->now_ms;
+
+    if (task->not_after_ms >= 0 && now > task->not_after_ms) {
+        expire(pass);
+    } else if (now >= deadline_of(pass)) {
+        run_out_of_time(pass);
+    } else if (task->suspend) {
+        plan__task_say(pass, MODEL_TASK_STOPPED, "Suspended",
+                       "suspended: nothing runs; set spec.suspend to false to start an attempt");
+        wake_at_limits(pass);
+    } else if (pass->now.next_ms > now) {
+        back_off(pass);
+        wake_at_limits(pass);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The older ones first, also when they are in other namespaces. */
+static bool has_slot(struct plan__task_pass *pass)
+{
+    const int64_t limit = pass->s->account->max_tasks;
+    const struct plan_slots *slots = &pass->s->slots;
+
+    if (slots->running + slots->ahead < limit)
+        return true;
+    plan__task_say(
+        pass, MODEL_TASK_WAITING, "ConcurrencyLimit",
+        ps_arena_printf(pass->arena,
+                        "PlatformAccount %s runs at most %lld tasks at once (maxConcurrentTasks); "
+                        "the oldest launch goes first",
+                        pass->s->account->name, (long long)limit));
+    pass->plan->standing = PLAN_QUEUED;
+    wake_at_limits(pass);
+    return false;
+}
+
+/* ---- the start ------------------------------------------------------------------------------ */
+
+static void add_finalizer(struct plan__task_pass *pass)
+{
+    struct json_t *body = js_object(), *metadata = js_child(body, "metadata");
+    struct json_t *finalizers = js_copy(js_path(pass->task.object, "metadata.finalizers"));
+
+    if (finalizers == NULL)
+        finalizers = js_array();
+    js_push(finalizers, js_string(MODEL_FINALIZER));
+    js_set_str(metadata, "resourceVersion", pass->task.rv);
+    js_set(metadata, "finalizers", finalizers);
+    plan__op(pass->plan, (struct plan_op){.stage = 0,
+                                          .verb = PLAN_PATCH,
+                                          .kind = MODEL_TASK,
+                                          .namespace = pass->task.namespace,
+                                          .name = pass->task.name,
+                                          .body = body});
+}
+
+static int64_t deadline_left(const struct plan__task_pass *pass)
+{
+    const struct model_task *task = &pass->task;
+
+    if (task->active_deadline_s < 0 || pass->now.start_ms == 0)
+        return task->active_deadline_s;
+    const int64_t left =
+        (pass->now.start_ms + task->active_deadline_s * 1000 - pass->s->now_ms + 999) / 1000;
+
+    return left > 1 ? left : 1;
+}
+
+static void create_job(struct plan__task_pass *pass, int stage)
+{
+    const struct plan__attempt attempt = {.task = &pass->task,
+                                          .app = &pass->wanted.apps[0],
+                                          .installation = pass->s->installation,
+                                          .namespace = pass->now.namespace,
+                                          .image = pass->now.image,
+                                          .number = pass->now.attempt,
+                                          .deadline_s = deadline_left(pass)};
+
+    plan__op(pass->plan, (struct plan_op){.stage = stage,
+                                          .verb = PLAN_CREATE,
+                                          .kind = MODEL_JOB,
+                                          .namespace = pass->now.namespace,
+                                          .name = pass->now.name,
+                                          .body = plan__job(pass->arena, &attempt)});
+}
+
+/* The attempt is recorded in stage 0; its Job follows only when that stands. */
+static void begin_attempt(struct plan__task_pass *pass)
+{
+    const struct plan__app *app = &pass->wanted.apps[0];
+    const char *target = target_of(pass);
+
+    pass->plan->standing = PLAN_ACTIVE;
+    if (!ps_streq(target, pass->task.namespace) && !pass->task.has_finalizer) {
+        add_finalizer(pass);
+        pass->plan->summary = "take hold of the launch";
+        return;
+    }
+    pass->now.attempt++;
+    pass->now.state = MODEL_ATTEMPT_STARTING;
+    pass->now.next_ms = 0;
+    pass->now.exit_code = -1;
+    pass->now.message = NULL;
+    pass->now.namespace = target;
+    pass->now.name = plan__job_name(pass->arena, &pass->task, pass->now.attempt);
+    pass->now.uid = NULL;
+    if (pass->now.image == NULL) {
+        pass->now.image = app->image;
+        pass->now.version = app->version;
+    }
+    plan__task_say(pass, MODEL_TASK_PENDING, "Starting",
+                   ps_arena_printf(pass->arena, "attempt %lld: making Job %s/%s",
+                                   (long long)pass->now.attempt, target, pass->now.name));
+    pass->record_first = true;
+    pass->plan->summary = "start an attempt";
+    create_job(pass, 1);
+}
+
+/* Nothing is under way: begin the next attempt, or say what stands against it. */
+static void consider_start(struct plan__task_pass *pass)
+{
+    if (plan__is_final(&pass->now) || !plan__may_go_on(pass))
+        return;
+    if (is_held_back(pass) || !find_app(pass) || !has_namespace(pass))
+        return;
+    if (pass->predecessor_count > 0) {
+        plan__wake(pass->plan, QUIET_RECHECK_MS);
+        plan__task_say(
+            pass, MODEL_TASK_WAITING, "PredecessorTerminating",
+            ps_arena_printf(pass->arena,
+                            "waiting until Job %s/%s of an earlier TaskLaunch of this name is gone",
+                            pass->predecessors[0]->namespace, pass->predecessors[0]->name));
+    } else if (!plan__is_quiet(pass)) {
+        plan__wake(pass->plan, QUIET_RECHECK_MS);
+        plan__task_say(pass, MODEL_TASK_WAITING, "AttemptEnding",
+                       "waiting until the pods of the attempt before are gone");
+    } else if (has_slot(pass)) {
+        begin_attempt(pass);
+    }
+}
+
+/* The attempt is on record, and its Job is not there: it was never made. */
+static void resume_start(struct plan__task_pass *pass)
+{
+    const struct plan__record recorded = pass->now;
+
+    pass->plan->standing = PLAN_ACTIVE;
+    if (is_held_back(pass)) {
+        pass->now.state = MODEL_ATTEMPT_STOPPED;
+        pass->plan->standing = PLAN_IDLE;
+    } else if (find_app(pass) && has_namespace(pass)) {
+        plan__task_say(pass, recorded.phase, "Starting",
+                       ps_arena_printf(pass->arena, "attempt %lld: making Job %s/%s",
+                                       (long long)recorded.attempt, recorded.namespace,
+                                       recorded.name));
+        pass->now.phase = MODEL_TASK_PENDING;
+        pass->plan->summary = "make the Job of the recorded attempt";
+        create_job(pass, 0);
+    }
+}
+
+/* The Job of the attempt on record has not been seen yet. False: look again first. */
+static bool look_for_job(struct plan__task_pass *pass)
+{
+    const struct plan_fact *fact =
+        plan__ask(pass->plan, pass->s, MODEL_JOB, pass->now.namespace, pass->now.name);
+
+    pass->plan->standing = PLAN_ACTIVE;
+    if (fact == NULL)
+        return false;
+    if (fact->seen == PLAN_ABSENT) {
+        resume_start(pass);
+        return true;
+    }
+    const struct json_t *labels = js_path(fact->object, "metadata.labels");
+
+    if (ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), pass->task.uid)) {
+        plan__wake(pass->plan, QUIET_RECHECK_MS); /* the watch will bring it */
+        return false;
+    }
+    pass->stalled = true;
+    plan__wake(pass->plan, CONFLICT_RECHECK_MS);
+    plan__task_say(
+        pass, MODEL_TASK_PENDING, "NameConflict",
+        ps_arena_printf(pass->arena,
+                        "Job %s/%s is somebody else's (uid %s); it is left alone, and the attempt "
+                        "waits until it is gone",
+                        pass->now.namespace, pass->now.name,
+                        js_path_str(fact->object, "metadata.uid")));
+    return true;
+}
+
+/* ---- the pass ------------------------------------------------------------------------------- */
+
+static void reconcile(struct plan__task_pass *pass)
+{
+    plan__record_read(pass);
+    if (plan__task_predecessors(pass))
+        return;
+    if (pass->unreadable && !plan__is_active(&pass->now) && !plan__is_final(&pass->now)) {
+        refuse(pass, "InvalidSpec", pass->message);
+    } else if (plan__is_active(&pass->now)) {
+        if (!plan__settle_attempt(pass))
+            return;
+        if (pass->now.state == MODEL_ATTEMPT_STARTING && !look_for_job(pass))
+            return;
+    }
+    if (!plan__is_active(&pass->now) && !pass->unreadable) {
+        pass->plan->standing = PLAN_IDLE;
+        consider_start(pass);
+    }
+    plan__tend_jobs(pass);
+    plan__task_expire(pass);
+    plan__task_status(pass);
+}
+
+struct plan *plan_task(const struct plan_snapshot *snapshot)
+{
+    struct plan *plan = plan__new();
+    struct plan__task_pass pass = {.s = snapshot, .plan = plan, .arena = &plan->arena};
+    struct ps_err err = {0};
+
+    if (snapshot->cr == NULL) {
+        plan__task_gone(&pass);
+        return plan;
+    }
+    if (model_task_read(pass.arena, snapshot->cr, &pass.task, &err) != 0) {
+        pass.unreadable = true;
+        pass.message = ps_arena_dup(pass.arena, err.message);
+    }
+    sort_jobs(&pass);
+    if (pass.task.deleting) {
+        plan__task_cleanup(&pass);
+    } else {
+        reconcile(&pass);
+    }
+    return plan;
+}

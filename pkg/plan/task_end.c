@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a launch, and the Jobs of one that is gone. */
+#include "plan/task.h"
+
+#define STALE_RECHECK_MS 1000
+
+/* The finalizer alone, whatever else is in the list. */
+void plan__release_job(struct plan *plan, int stage, const struct model_object *job)
+{
+    struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *gone = js_array();
+
+    js_push(gone, js_string(MODEL_FINALIZER_ATTEMPT));
+    js_set_str(metadata, "resourceVersion", job->rv);
+    js_set(metadata, "$deleteFromPrimitiveList/finalizers", gone);
+    plan__op(plan, (struct plan_op){.stage = stage,
+                                    .verb = PLAN_PATCH_STRATEGIC,
+                                    .kind = MODEL_JOB,
+                                    .namespace = job->namespace,
+                                    .name = job->name,
+                                    .body = body});
+}
+
+/* A Job whose launch is gone. Beside it, Kubernetes' own collector deletes it (and honours
+ * --cascade=orphan): only our finalizer must not hold it. */
+static void dispose(struct plan__task_pass *pass, const struct model_object *job)
+{
+    if (!ps_streq(job->namespace, pass->s->namespace) && !job->deleting) {
+        plan__delete(pass->plan, 0, job);
+    } else if (job->has_finalizer) {
+        plan__release_job(pass->plan, 0, job);
+    }
+}
+
+void plan__task_gone(struct plan__task_pass *pass)
+{
+    const struct plan_snapshot *s = pass->s;
+
+    if (s->child_count == 0)
+        return;
+    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_TASK, s->namespace, s->name);
+
+    if (live == NULL)
+        return;
+    if (live->seen == PLAN_PRESENT) { /* the watch will bring it */
+        plan__wake(pass->plan, STALE_RECHECK_MS);
+        return;
+    }
+    for (size_t i = 0; i < s->child_count; i++)
+        dispose(pass, s->children[i]);
+    pass->plan->summary = "its TaskLaunch is gone: remove what it left";
+}
+
+bool plan__task_predecessors(struct plan__task_pass *pass)
+{
+    const struct plan_snapshot *s = pass->s;
+
+    if (pass->predecessor_count == 0)
+        return false;
+    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_TASK, s->namespace, s->name);
+
+    if (live == NULL)
+        return true;
+    if (live->seen == PLAN_PRESENT &&
+        !ps_streq(js_path_str(live->object, "metadata.uid"), pass->task.uid)) {
+        plan__wake(pass->plan, STALE_RECHECK_MS);
+        return true;
+    }
+    size_t left = 0;
+
+    for (size_t i = 0; i < pass->predecessor_count; i++) {
+        const struct model_object *job = pass->predecessors[i];
+
+        dispose(pass, job);
+        /* Orphaned on purpose, it is theirs, and nothing to wait for. */
+        if (job->has_owner || !ps_streq(job->namespace, s->namespace))
+            pass->predecessors[left++] = job;
+    }
+    pass->predecessor_count = left;
+    return false;
+}
+
+static void remove_finalizer(struct plan__task_pass *pass)
+{
+    const struct json_t *old = js_path(pass->task.object, "metadata.finalizers");
+    struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *list = js_array();
+
+    for (size_t i = 0; i < js_len(old); i++) {
+        if (!ps_streq(js_str(js_at(old, i)), MODEL_FINALIZER))
+            js_push(list, js_copy(js_at(old, i)));
+    }
+    js_set_str(metadata, "resourceVersion", pass->task.rv);
+    js_set(metadata, "finalizers", list);
+    plan__op(pass->plan, (struct plan_op){.stage = 0,
+                                          .verb = PLAN_PATCH,
+                                          .kind = MODEL_TASK,
+                                          .namespace = pass->task.namespace,
+                                          .name = pass->task.name,
+                                          .body = body});
+    pass->plan->summary = "nothing of it is left: release the finalizer";
+}
+
+void plan__task_cleanup(struct plan__task_pass *pass)
+{
+    size_t left = 0;
+
+    pass->plan->summary = "going away";
+    for (size_t i = 0; i < pass->own_count; i++) {
+        const struct model_object *job = pass->own[i];
+        const bool beside = ps_streq(job->namespace, pass->task.namespace);
+
+        left += !beside;
+        if (job->job_end == MODEL_JOB_NOT_ENDED) /* its pods run on for a moment */
+            pass->plan->standing = PLAN_ACTIVE;
+        if (!beside || job->deleting)
+            dispose(pass, job);
+    }
+    if (left > 0) {
+        pass->plan->summary = "remove its Jobs";
+    } else if (pass->task.has_finalizer) {
+        remove_finalizer(pass);
+    }
+}
+
+static bool is_over(const struct plan__record *record, const char *reason)
+{
+    return plan__is_final(record) ||
+           (record->phase == MODEL_TASK_STOPPED && ps_streq(reason, "Expired"));
+}
+
+/* ttlSecondsAfterFinished: only what is on record as ended, and has nothing left to do. */
+void plan__task_expire(struct plan__task_pass *pass)
+{
+    const char *reason = pass->reason ? pass->reason : pass->before.reason;
+
+    if (pass->task.ttl_s < 0 || !is_over(&pass->now, reason) || pass->now.completion_ms == 0)
+        return;
+    const int64_t left = pass->now.completion_ms + pass->task.ttl_s * 1000 - pass->s->now_ms;
+
+    if (left > 0 || !is_over(&pass->before, pass->before.reason) || pass->plan->op_count > 0) {
+        plan__wake(pass->plan, left > 0 ? left : STALE_RECHECK_MS);
+        return;
+    }
+    plan__op(pass->plan, (struct plan_op){.stage = 0,
+                                          .verb = PLAN_DELETE,
+                                          .kind = MODEL_TASK,
+                                          .namespace = pass->task.namespace,
+                                          .name = pass->task.name,
+                                          .uid = pass->task.uid});
+    pass->plan->summary = "ttlSecondsAfterFinished is over: delete the launch";
+}
