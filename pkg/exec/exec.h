@@ -48,6 +48,9 @@ void exec_free(struct exec *exec); /* cancels all jobs; no callback after this *
 /* `done` may come before this returns, when there is nothing to fetch and nothing to write. */
 void exec_run(struct exec *exec, const char *key);
 
+/* Between two jobs of the key: there are writes of it whose effect is not known. */
+bool exec_in_doubt(const struct exec *exec, const char *key);
+
 /* One event about an object, told without waiting and given up when it fails. */
 void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning,
                 const char *reason, const char *note);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside exec: job.c runs a job, memory.c keeps what it has learned, event.c tells events. */
+/* Inside exec: job.c runs a job, memory.c keeps what it has learned, doubt.c what is not known of
+ * its writes, event.c tells events. */
 #ifndef PS_EXEC_INTERNAL_H
 #define PS_EXEC_INTERNAL_H
 
@@ -26,8 +27,19 @@ void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
 /* An object whose last write had no answer. */
 struct exec__doubt {
     enum model_kind kind;
-    char *namespace, *name;
+    char *namespace, *name; /* namespace NULL for cluster-scoped kinds */
 };
+
+/* Those of one key; freed by exec__doubts_free. */
+struct exec__doubts {
+    struct exec__doubt *items;
+    size_t count;
+};
+
+void exec__doubt_add(struct exec *exec, const char *key, enum model_kind kind,
+                     const char *namespace, const char *name);
+void exec__doubt_fini(struct exec__doubt *doubt);
+void exec__doubts_free(struct exec__doubts *doubts);
 
 struct exec__job {
     struct exec *exec;

@@ -7,12 +7,6 @@
 #define TROUBLE_MIN_MS 500 /* a server in trouble is not asked again at once */
 #define ROUNDS_MAX     12  /* plans of one job; a planner that asks longer waits for its backoff */
 
-/* Objects of one key whose last write had no answer. */
-struct exec__doubts {
-    struct exec__doubt *items;
-    size_t count;
-};
-
 static void plan_again(struct exec__job *job);
 
 /* ---- calls ------------------------------------------------------------------------ */
@@ -26,8 +20,7 @@ static void unlink_call(struct exec__call *call)
     }
     if (call->next != NULL)
         call->next->prev = call->prev;
-    ps_free(call->doubt.namespace);
-    ps_free(call->doubt.name);
+    exec__doubt_fini(&call->doubt);
     ps_free(call);
 }
 
@@ -93,29 +86,6 @@ static void end_job(struct exec__job *job, bool failed, int64_t retry_ms)
 
 /* ---- doubts: writes without an answer ------------------------------------------------------- */
 
-static void add_doubt(struct exec__job *job, const struct plan_op *op)
-{
-    struct exec__doubts *doubts = ps_map_get(&job->exec->doubts, job->key);
-
-    if (doubts == NULL) {
-        doubts = ps_xcalloc(1, sizeof(*doubts));
-        (void)ps_map_put(&job->exec->doubts, job->key, doubts);
-    }
-    doubts->items = ps_xrealloc(doubts->items, (doubts->count + 1) * sizeof(*doubts->items));
-    doubts->items[doubts->count++] = (struct exec__doubt){
-        op->kind, op->namespace ? ps_xstrdup(op->namespace) : NULL, ps_xstrdup(op->name)};
-}
-
-static void free_doubts(struct exec__doubts *doubts)
-{
-    for (size_t i = 0; i < doubts->count; i++) {
-        ps_free(doubts->items[i].namespace);
-        ps_free(doubts->items[i].name);
-    }
-    ps_free(doubts->items);
-    ps_free(doubts);
-}
-
 /* A read-back has come; when it failed too, the doubt stays for the next job. */
 static void on_doubt(struct exec__call *call, const struct kube_response *response)
 {
@@ -128,10 +98,7 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     } else if (response->code == PS_ENOENT) {
         exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
     } else {
-        const struct plan_op op = {
-            .kind = doubt->kind, .namespace = doubt->namespace, .name = doubt->name};
-
-        add_doubt(job, &op);
+        exec__doubt_add(exec, job->key, doubt->kind, doubt->namespace, doubt->name);
         note_wait(job, response);
         job->failed = true;
     }
@@ -153,17 +120,17 @@ static bool settle_doubts(struct exec__job *job)
     if (doubts == NULL)
         return false;
     for (size_t i = 0; i < doubts->count; i++) {
-        const struct exec__doubt *d = &doubts->items[i];
+        struct exec__doubt *d = &doubts->items[i];
         const struct kube_request request = {.verb = KUBE_GET,
                                              .kind = exec_kind(d->kind),
                                              .namespace = d->namespace,
                                              .name = d->name};
         struct exec__call *call = start_call(job, &request, 0, on_doubt);
 
-        call->doubt = (struct exec__doubt){d->kind, d->namespace ? ps_xstrdup(d->namespace) : NULL,
-                                           ps_xstrdup(d->name)};
+        call->doubt = *d; /* taken over */
+        *d = (struct exec__doubt){0};
     }
-    free_doubts(doubts);
+    exec__doubts_free(doubts);
     return true;
 }
 
@@ -209,10 +176,16 @@ static void fetch_needs(struct exec__job *job)
 
 /* ---- status --------------------------------------------------------------------------------- */
 
-static void tell_events(struct exec__job *job, const struct exec_subject *subject)
+/* Behind the write of the status that says the same, so that nobody is told of what was not
+ * decided. */
+static void tell_events(struct exec__job *job)
 {
-    for (size_t i = 0; i < job->plan->event_count; i++) {
-        exec_event(job->exec, subject, job->plan->events[i].warning, job->plan->events[i].reason,
+    struct exec *exec = job->exec;
+    struct exec_subject subject = {0};
+
+    exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
+    for (size_t i = 0; subject.uid != NULL && i < job->plan->event_count; i++) {
+        exec_event(exec, &subject, job->plan->events[i].warning, job->plan->events[i].reason,
                    job->plan->events[i].note);
     }
 }
@@ -227,10 +200,7 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
     if (response->code == 0) {
         exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
         exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object);
-        /* Asked again: the observation has replaced what the first answer borrowed from. */
-        exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
-        if (subject.uid != NULL)
-            tell_events(job, &subject);
+        tell_events(job);
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
     }
@@ -266,7 +236,11 @@ static void write_status(struct exec__job *job)
 
 static const char *verb_name(enum plan_verb verb)
 {
-    static const char *const names[] = {"create", "patch", "patch", "delete"};
+    static const char *const names[] = {[PLAN_CREATE] = "create",
+                                        [PLAN_PATCH] = "patch",
+                                        [PLAN_PATCH_STRATEGIC] = "patch",
+                                        [PLAN_PATCH_STATUS] = "patch-status",
+                                        [PLAN_DELETE] = "delete"};
 
     return names[verb];
 }
@@ -291,7 +265,7 @@ static void note_failure(struct exec__job *job, const struct plan_op *op,
 {
     job->failed = true;
     if (response->unknown)
-        add_doubt(job, op);
+        exec__doubt_add(job->exec, job->key, op->kind, op->namespace, op->name);
     note_wait(job, response);
     job->retry = true;
     if (response->code == PS_ECONFLICT || response->code == PS_ENOENT)
@@ -355,6 +329,8 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
     }
     if (response->code == 0 && op->verb != PLAN_DELETE) {
         exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
+        if (op->verb == PLAN_PATCH_STATUS) /* told now: the next plan finds it told */
+            tell_events(job);
     } else if (response->code == PS_ENOENT && op->verb == PLAN_DELETE) {
         exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
     } else if (response->code != 0) {
@@ -366,13 +342,18 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
 
 static void start_op(struct exec__job *job, size_t i)
 {
-    static const enum kube_verb verbs[] = {KUBE_CREATE, KUBE_PATCH_MERGE, KUBE_PATCH_STRATEGIC,
-                                           KUBE_DELETE};
+    static const enum kube_verb verbs[] = {[PLAN_CREATE] = KUBE_CREATE,
+                                           [PLAN_PATCH] = KUBE_PATCH_MERGE,
+                                           [PLAN_PATCH_STRATEGIC] = KUBE_PATCH_STRATEGIC,
+                                           [PLAN_PATCH_STATUS] = KUBE_PATCH_MERGE,
+                                           [PLAN_DELETE] = KUBE_DELETE};
     const struct plan_op *op = &job->plan->ops[i];
     const struct kube_request request = {.verb = verbs[op->verb],
                                          .kind = exec_kind(op->kind),
                                          .namespace = op->namespace,
                                          .name = op->verb == PLAN_CREATE ? NULL : op->name,
+                                         .subresource =
+                                             op->verb == PLAN_PATCH_STATUS ? "status" : NULL,
                                          .body = op->body,
                                          .uid = op->uid};
 
@@ -469,7 +450,7 @@ void exec_free(struct exec *exec)
         free_job(value);
     at = 0;
     while (ps_map_next(&exec->doubts, &at, &key, &value))
-        free_doubts(value);
+        exec__doubts_free(value);
     exec__event_cancel_all(exec);
     ps_map_fini(&exec->jobs);
     ps_map_fini(&exec->doubts);
