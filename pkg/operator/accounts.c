@@ -45,6 +45,39 @@ const struct operator__account *operator__account_get(struct controller *op, con
     return account;
 }
 
+/* ---- counts --------------------------------------------------------------------------------- */
+
+#define COUNT_MS 10000 /* the numbers of an account are written at most that often */
+
+void operator__recount(struct controller *op, const char *name)
+{
+    int64_t *next = ps_map_get(&op->recounts, name);
+    const int64_t now = loop_now_ms();
+
+    if (!op->synced)
+        return;
+    if (next == NULL) {
+        next = ps_xcalloc(1, sizeof(*next));
+        (void)ps_map_put(&op->recounts, name, next);
+    }
+    const int64_t wait = *next > now ? *next - now : 0;
+
+    if (wait == 0)
+        *next = now + COUNT_MS;
+    operator__enqueue_after(op, MODEL_ACCOUNT, NULL, name, wait);
+}
+
+void operator__recounts_fini(struct controller *op)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->recounts, &at, &key, &value))
+        ps_free(value);
+    ps_map_fini(&op->recounts);
+}
+
 static int64_t count_streams(struct controller *op, const char *name)
 {
     int64_t count = 0;
@@ -57,16 +90,34 @@ static int64_t count_streams(struct controller *op, const char *name)
     return count;
 }
 
-struct plan *operator__plan_account(struct controller *op, const char *name)
+/* While launches are there that no plan has judged yet (after a start), what the status says stays.
+ */
+static void count_tasks(struct controller *op, struct plan_account_snapshot *snapshot)
+{
+    const struct operator__line *line = operator__slots_line(&op->slots, snapshot->account->name);
+
+    if (line != NULL && line->unjudged > 0) {
+        snapshot->running_tasks = js_path_int(snapshot->account->status, "tasks.running", 0);
+        snapshot->waiting_tasks = js_path_int(snapshot->account->status, "tasks.waiting", 0);
+    } else if (line != NULL) {
+        snapshot->running_tasks = line->active;
+        snapshot->waiting_tasks = (int64_t)line->waiting_count;
+    }
+}
+
+struct plan *operator__plan_account(struct controller *op, const char *no_namespace,
+                                    const char *name, const struct operator__evidence *evidence)
 {
     const struct operator__account *account = operator__account_get(op, name);
     const char *namespace = account ? account->account->namespace : NULL;
     const struct operator__entry *target =
         namespace ? operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, namespace) : NULL;
 
+    (void)no_namespace;
+    (void)evidence;
     if (account == NULL)
         return NULL;
-    const struct plan_account_snapshot snapshot = {
+    struct plan_account_snapshot snapshot = {
         .now_ms = loop_wall_ms(),
         .account = account->account,
         .target_namespace = target ? target->object : NULL,
@@ -75,5 +126,6 @@ struct plan *operator__plan_account(struct controller *op, const char *name)
         .streams = count_streams(op, name),
     };
 
+    count_tasks(op, &snapshot);
     return plan_account(&snapshot);
 }

@@ -5,7 +5,11 @@
  *   sources.c   one reflector for each kind, and whom a change concerns
  *   registry.c  app registries by namespace
  *   accounts.c  accounts, parsed once for each change
+ *   keys.c      what passes are about, as texts
+ *   snapshot.c  what is known of a stream or launch
  *   streams.c   the snapshot of a stream's pass
+ *   tasks.c     the snapshot of a launch's pass
+ *   slots.c     how launches stand towards the limit of their account
  *   admin.c     health endpoints
  *   operator.c  wiring, start and stop
  */
@@ -14,6 +18,7 @@
 
 #include "exec/exec.h"
 #include "operator/operator.h"
+#include "operator/slots.h"
 
 /* ---- store ----------------------------------------------------------------------------------- */
 
@@ -92,6 +97,7 @@ struct controller {
     struct ps_map registries; /* namespace -> model_registry */
     struct ps_map
         registries_told; /* "namespace/name" -> resourceVersion whose problems were told, owned */
+    struct operator__slots slots;
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */
     struct kube_call *start_call; /* of what is asked for at start */
@@ -106,22 +112,14 @@ void operator__sources_init(struct controller *op);
 void operator__sources_start(struct controller *op);
 void operator__sources_fini(struct controller *op);
 bool operator__all_synced(const struct controller *op);
-/* Keys: "stream/<namespace>/<name>", "account/<name>". */
-void operator__enqueue_stream(struct controller *op, const char *namespace, const char *name);
-void operator__enqueue_account(struct controller *op, const char *name, int64_t delay_ms);
-
-/* accounts.c */
-void operator__account_changed(struct controller *op, const struct model_object *before,
-                               const struct model_object *after);
-const struct operator__account *operator__account_get(struct controller *op, const char *name);
-void operator__accounts_fini(struct controller *op);
-struct plan *operator__plan_account(struct controller *op, const char *name);
 
 /* registry.c */
 const struct model_registry *operator__registry(struct controller *op, const char *namespace);
 void operator__registry_changed(struct controller *op, const char *namespace);
 void operator__registries_fini(struct controller *op);
 void operator__told_fini(struct controller *op);
+
+/* ---- passes --------------------------------------------------------------------------------- */
 
 /* What the executor has learned in this job. */
 struct operator__evidence {
@@ -131,9 +129,82 @@ struct operator__evidence {
     size_t trouble_count;
 };
 
+/* keys.c: a kind that has passes. */
+struct operator__subject {
+    const char *word; /* its keys: "<word>/<namespace>/<name>", or "<word>/<name>" */
+    enum model_kind kind;
+    /* NULL: it is not there, and nothing is to be done about that */
+    struct plan *(*plan)(struct controller *op, const char *namespace, const char *name,
+                         const struct operator__evidence *evidence);
+};
+
+struct operator__key {
+    const struct operator__subject *subject;
+    char *namespace, *name; /* owned; namespace NULL for kinds that have none */
+};
+
+bool operator__is_subject(enum model_kind kind);
+void operator__key_print(struct ps_buf *out, enum model_kind kind, const char *namespace,
+                         const char *name);
+struct operator__key operator__key_parse(const char *text); /* operator__key_fini */
+void operator__key_fini(struct operator__key *key);
+/* Nothing enters the queue before the first lists are complete. */
+void operator__enqueue(struct controller *op, const struct model_object *object);
+void operator__enqueue_after(struct controller *op, enum model_kind kind, const char *namespace,
+                             const char *name, int64_t delay_ms);
+/* From the annotation "<kind>/<namespace>/<name>"; ignored when it is none. */
+void operator__enqueue_owner(struct controller *op, const char *owner);
+
+/* snapshot.c */
+struct operator__about {
+    enum model_kind kind;
+    const char *namespace, *name;
+    const enum model_kind *child_kinds;
+    size_t child_kind_count;
+    const struct operator__evidence *evidence;
+};
+
+struct operator__snapshot {
+    struct ps_arena arena;
+    struct json_t *cr;
+    const struct model_object *object; /* the CR's; NULL: not there */
+    struct plan_snapshot s;
+};
+
+void operator__snapshot_init(struct operator__snapshot *snapshot, struct controller *op,
+                             const struct operator__about *about);
+/* Account, target namespace and registry, when the CR is there. */
+void operator__snapshot_platform(struct operator__snapshot *snapshot, struct controller *op);
+/* Pods of a workload that is not among the children (any more). */
+void operator__snapshot_pods(struct operator__snapshot *snapshot, struct controller *op,
+                             const char *namespace, const char *workload);
+void operator__snapshot_fini(struct operator__snapshot *snapshot);
+/* The namespace that a CR's objects go to; NULL when its account is not there. */
+const char *operator__target_of(struct controller *op, const char *platform, const char *namespace);
+
+/* accounts.c */
+void operator__account_changed(struct controller *op, const struct model_object *before,
+                               const struct model_object *after);
+const struct operator__account *operator__account_get(struct controller *op, const char *name);
+void operator__accounts_fini(struct controller *op);
+struct plan *operator__plan_account(struct controller *op, const char *namespace, const char *name,
+                                    const struct operator__evidence *evidence);
+/* The number of its streams or tasks has changed: the account is planned, but not often. */
+void operator__recount(struct controller *op, const char *name);
+void operator__recounts_fini(struct controller *op);
+
 /* streams.c */
 struct plan *operator__plan_stream(struct controller *op, const char *namespace, const char *name,
                                    const struct operator__evidence *evidence);
+
+/* tasks.c */
+struct plan *operator__plan_task(struct controller *op, const char *namespace, const char *name,
+                                 const struct operator__evidence *evidence);
+void operator__task_changed(struct controller *op, const struct model_object *before,
+                            const struct model_object *after, bool essential);
+void operator__task_ended(struct controller *op, const struct operator__key *key, bool failed,
+                          bool in_doubt);
+void operator__slots_changed(void *self, const char *account, bool freed);
 
 /* admin.c */
 int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);

@@ -8,43 +8,15 @@
 #define START_RETRY_MS      2000
 #define STOP_POLL_MS        10
 
-/* ---- keys ----------------------------------------------------------------------------------- */
-
-struct key {
-    bool is_stream;
-    char *namespace, *name; /* namespace NULL for accounts; owned */
-};
-
-static void key_fini(struct key *key)
-{
-    ps_free(key->namespace);
-    ps_free(key->name);
-}
-
-static struct key key_parse(const char *text)
-{
-    struct ps_str rest = ps_str(text), kind, namespace;
-    struct key key = {0};
-
-    (void)ps_str_split(&rest, '/', &kind);
-    key.is_stream = ps_str_is(kind, "stream");
-    if (key.is_stream && ps_str_split(&rest, '/', &namespace))
-        key.namespace = ps_xstrndup(namespace.p, namespace.n);
-    key.name = ps_xstrndup(rest.p, rest.n);
-    return key;
-}
-
 /* ---- the executor's questions --------------------------------------------------------------- */
 
 static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts,
                             size_t fact_count, const struct plan_trouble *troubles,
                             size_t trouble_count)
 {
-    PS_CLEANUP(key_fini) struct key key = key_parse(text);
+    PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
     const struct operator__evidence evidence = {facts, fact_count, troubles, trouble_count};
-    struct plan *plan = key.is_stream
-                            ? operator__plan_stream(self, key.namespace, key.name, &evidence)
-                            : operator__plan_account(self, key.name);
+    struct plan *plan = key.subject->plan(self, key.namespace, key.name, &evidence);
 
     return plan ? plan : plan_nothing();
 }
@@ -52,8 +24,8 @@ static struct plan *on_plan(void *self, const char *text, const struct plan_fact
 static void on_subject(void *self, const char *text, struct exec_subject *out)
 {
     struct controller *op = self;
-    PS_CLEANUP(key_fini) struct key key = key_parse(text);
-    const enum model_kind kind = key.is_stream ? MODEL_STREAM : MODEL_ACCOUNT;
+    PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
+    const enum model_kind kind = key.subject->kind;
     const struct operator__entry *entry =
         operator__store_get(&op->stores[kind], key.namespace, key.name);
 
@@ -67,7 +39,8 @@ static void on_subject(void *self, const char *text, struct exec_subject *out)
 
 static bool is_child_kind(enum model_kind kind)
 {
-    return kind == MODEL_DEPLOYMENT || kind == MODEL_SERVICE || kind == MODEL_REVISION;
+    return kind == MODEL_DEPLOYMENT || kind == MODEL_SERVICE || kind == MODEL_REVISION ||
+           kind == MODEL_JOB;
 }
 
 /* Children of others are no business of our stores: no watch would ever take them out again. */
@@ -89,15 +62,18 @@ static void on_absent(void *self, enum model_kind kind, const char *namespace, c
     operator__store_absent(&op->stores[kind], namespace, name);
 }
 
-static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms)
+static void on_done(void *self, const char *text, bool failed, int64_t retry_ms, int64_t min_ms)
 {
     struct controller *op = self;
+    PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
 
     if (failed) {
-        (void)loop_queue_failed(op->queue, key, min_ms);
+        (void)loop_queue_failed(op->queue, text, min_ms);
     } else {
-        loop_queue_done(op->queue, key, retry_ms);
+        loop_queue_done(op->queue, text, retry_ms);
     }
+    if (key.subject->kind == MODEL_TASK)
+        operator__task_ended(op, &key, failed, exec_in_doubt(op->exec, text));
 }
 
 static void on_run(void *self, const char *key)
@@ -211,6 +187,7 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     ps_map_init(&op->accounts);
     ps_map_init(&op->registries);
     ps_map_init(&op->recounts);
+    operator__slots_init(&op->slots, operator__slots_changed, op);
     ps_map_init(&op->registries_told);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
@@ -248,6 +225,8 @@ void operator_free(struct controller *op)
     operator__sources_fini(op);
     exec_free(op->exec);
     loop_queue_free(op->queue);
+    operator__slots_fini(&op->slots);
+    operator__recounts_fini(op);
     operator__accounts_fini(op);
     operator__registries_fini(op);
     ps_map_fini(&op->registries);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * operator: sources -> keys -> queue -> pass -> executor. It watches the kinds that matter, keeps
- * small projections of them, finds out which stream or account a change concerns, and lets the
- * planner decide.
+ * small projections of them, finds out which stream, launch or account a change concerns, and
+ * lets the planner decide.
  */
 #ifndef PS_OPERATOR_H
 #define PS_OPERATOR_H
@@ -17,7 +17,7 @@ struct operator_options {
     const char *instance;       /* name of the pod, for events */
     const char *health_address; /* NULL: no health endpoints */
     const struct model_properties *account_vars;
-    size_t concurrency; /* streams in work at once; 0 = 16 */
+    size_t concurrency; /* keys in work at once; 0 = 16 */
 };
 
 struct controller;

@@ -5,70 +5,44 @@
 #include <string.h>
 
 #define KEY_MAX ((size_t)1024)
-#define ACCOUNT_COUNT_MS                                                                           \
-    10000 /* the number of an account's streams is written at most that often */
 
-/* ---- keys ----------------------------------------------------------------------------------- */
+/* ---- who may care --------------------------------------------------------------------------- */
 
-void operator__enqueue_stream(struct controller *op, const char *namespace, const char *name)
+static bool is_settled(const struct model_object *task)
 {
-    PS_AUTO_BUF(key, KEY_MAX);
-
-    if (!op->synced || op->stopping)
-        return;
-    ps_buf_printf(&key, "stream/%s/%s", namespace, name);
-    loop_queue_add(op->queue, ps_buf_text(&key));
+    return task->task_phase == MODEL_TASK_COMPLETE || task->task_phase == MODEL_TASK_FAILED ||
+           task->task_phase == MODEL_TASK_STOPPED;
 }
 
-void operator__enqueue_account(struct controller *op, const char *name, int64_t delay_ms)
+/* Streams for which `matches` says yes, and launches that are not over. */
+static void enqueue_users(struct controller *op,
+                          bool (*matches)(const struct model_object *, const char *),
+                          const char *what)
 {
-    PS_AUTO_BUF(key, KEY_MAX);
+    static const enum model_kind kinds[] = {MODEL_STREAM, MODEL_TASK};
 
-    if (!op->synced || op->stopping)
-        return;
-    ps_buf_printf(&key, "account/%s", name);
-    loop_queue_add_after(op->queue, ps_buf_text(&key), delay_ms);
-}
+    for (size_t i = 0; i < PS_ARRAY_LEN(kinds); i++) {
+        size_t at = 0;
+        const char *key;
+        void *value;
 
-/* The owner annotation "StreamDeployment/<namespace>/<name>" as a key. */
-static void enqueue_owner(struct controller *op, const char *owner)
-{
-    struct ps_str rest = ps_str(owner), kind, namespace;
+        while (ps_map_next(&op->stores[kinds[i]].entries, &at, &key, &value)) {
+            const struct model_object *user = ((struct operator__entry *)value)->object;
 
-    if (!ps_str_split(&rest, '/', &kind) || !ps_str_is(kind, model_kind_name(MODEL_STREAM)) ||
-        !ps_str_split(&rest, '/', &namespace) || rest.n == 0)
-        return;
-    PS_AUTO_BUF(ns, KEY_MAX);
-
-    ps_buf_view(&ns, namespace);
-    operator__enqueue_stream(op, ps_buf_text(&ns), rest.p);
-}
-
-/* Streams for which `matches` says yes. */
-static void enqueue_streams(struct controller *op,
-                            bool (*matches)(const struct model_object *, const char *),
-                            const char *what)
-{
-    size_t at = 0;
-    const char *key;
-    void *value;
-
-    while (ps_map_next(&op->stores[MODEL_STREAM].entries, &at, &key, &value)) {
-        const struct model_object *stream = ((struct operator__entry *)value)->object;
-
-        if (matches(stream, what))
-            operator__enqueue_stream(op, stream->namespace, stream->name);
+            if (matches(user, what) && !is_settled(user))
+                operator__enqueue(op, user);
+        }
     }
 }
 
-static bool is_on_platform(const struct model_object *stream, const char *platform)
+static bool is_on_platform(const struct model_object *user, const char *platform)
 {
-    return ps_streq(stream->platform, platform);
+    return ps_streq(user->platform, platform);
 }
 
-static bool is_in_namespace(const struct model_object *stream, const char *namespace)
+static bool is_in_namespace(const struct model_object *user, const char *namespace)
 {
-    return namespace == NULL || ps_streq(stream->namespace, namespace);
+    return namespace == NULL || ps_streq(user->namespace, namespace);
 }
 
 /* ---- indexes -------------------------------------------------------------------------------- */
@@ -101,10 +75,10 @@ static void child_changed(struct controller *op, const struct model_object *befo
 {
     (void)essential;
     if (before != NULL && before->owner != NULL)
-        enqueue_owner(op, before->owner);
+        operator__enqueue_owner(op, before->owner);
     if (after != NULL && after->owner != NULL &&
         !ps_streq(after->owner, before ? before->owner : NULL))
-        enqueue_owner(op, after->owner);
+        operator__enqueue_owner(op, after->owner);
 }
 
 static bool same_pod(const struct model_object *a, const struct model_object *b)
@@ -119,14 +93,19 @@ static void pod_changed(struct controller *op, const struct model_object *before
                         const struct model_object *after, bool essential)
 {
     const struct model_object *pod = after ? after : before;
-    const struct operator__entry *workload;
+
+    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_JOB};
 
     (void)essential;
     if (same_pod(before, after) || pod->app_id == NULL)
         return;
-    workload = operator__store_get(&op->stores[MODEL_DEPLOYMENT], pod->namespace, pod->app_id);
-    if (workload != NULL && workload->object->owner != NULL)
-        enqueue_owner(op, workload->object->owner);
+    for (size_t i = 0; i < PS_ARRAY_LEN(kinds); i++) {
+        const struct operator__entry *workload =
+            operator__store_get(&op->stores[kinds[i]], pod->namespace, pod->app_id);
+
+        if (workload != NULL && workload->object->owner != NULL)
+            operator__enqueue_owner(op, workload->object->owner);
+    }
 }
 
 /* Streams that share a name wait for each other. */
@@ -137,27 +116,7 @@ static void enqueue_rivals(struct controller *op, const struct model_object *str
         operator__store_list(&op->stores[MODEL_STREAM], index_stream_name(stream, &key));
 
     for (size_t i = 0; rivals != NULL && i < rivals->count; i++)
-        operator__enqueue_stream(op, rivals->items[i]->namespace, rivals->items[i]->name);
-}
-
-/* The number of an account's streams has changed: at once the first time, then not before its time.
- */
-static void recount(struct controller *op, const char *name)
-{
-    int64_t *next = ps_map_get(&op->recounts, name);
-    const int64_t now = loop_now_ms();
-
-    if (!op->synced)
-        return;
-    if (next == NULL) {
-        next = ps_xcalloc(1, sizeof(*next));
-        (void)ps_map_put(&op->recounts, name, next);
-    }
-    const int64_t wait = *next > now ? *next - now : 0;
-
-    if (wait == 0)
-        *next = now + ACCOUNT_COUNT_MS;
-    operator__enqueue_account(op, name, wait);
+        operator__enqueue(op, rivals->items[i]);
 }
 
 static void stream_changed(struct controller *op, const struct model_object *before,
@@ -170,27 +129,28 @@ static void stream_changed(struct controller *op, const struct model_object *bef
     ps_assert(stream != NULL);
     if (!essential)
         return;
-    operator__enqueue_stream(op, stream->namespace, stream->name);
+    operator__enqueue(op, stream);
     if (after == NULL)
         enqueue_rivals(op, before);
     if (ps_streq(old_platform, new_platform))
         return;
     if (old_platform != NULL)
-        recount(op, old_platform);
+        operator__recount(op, old_platform);
     if (new_platform != NULL)
-        recount(op, new_platform);
+        operator__recount(op, new_platform);
 }
 
 static void account_changed(struct controller *op, const struct model_object *before,
                             const struct model_object *after, bool essential)
 {
-    const char *name = after ? after->name : before->name;
+    const struct model_object *account = after ? after : before;
 
+    ps_assert(account != NULL);
     operator__account_changed(op, before, after);
     if (!essential)
         return;
-    operator__enqueue_account(op, name, 0);
-    enqueue_streams(op, is_on_platform, name);
+    operator__enqueue(op, account);
+    enqueue_users(op, is_on_platform, account->name);
 }
 
 static bool same_namespace(const struct model_object *a, const struct model_object *b)
@@ -210,15 +170,15 @@ static void namespace_changed(struct controller *op, const struct model_object *
     (void)essential;
     if (same_namespace(before, after))
         return;
-    enqueue_streams(op, is_in_namespace, name);
+    enqueue_users(op, is_in_namespace, name);
     while (ps_map_next(&op->stores[MODEL_ACCOUNT].entries, &at, &key, &value)) {
-        const char *account_name = ((struct operator__entry *)value)->object->name;
-        const struct operator__account *account = operator__account_get(op, account_name);
+        const struct model_object *object = ((struct operator__entry *)value)->object;
+        const struct operator__account *account = operator__account_get(op, object->name);
 
         if (!ps_streq(account->account->namespace, name))
             continue;
-        operator__enqueue_account(op, account_name, 0);
-        enqueue_streams(op, is_on_platform, account_name);
+        operator__enqueue(op, object);
+        enqueue_users(op, is_on_platform, object->name);
     }
 }
 
@@ -230,7 +190,7 @@ static void config_map_changed(struct controller *op, const struct model_object 
     if (!essential)
         return;
     operator__registry_changed(op, namespace);
-    enqueue_streams(op, is_in_namespace, strcmp(namespace, op->namespace) == 0 ? NULL : namespace);
+    enqueue_users(op, is_in_namespace, strcmp(namespace, op->namespace) == 0 ? NULL : namespace);
 }
 
 /* ---- reflectors ----------------------------------------------------------------------------- */
@@ -252,11 +212,13 @@ static const struct source {
 } sources[] = {
     {MODEL_ACCOUNT, ALL, true, false, NULL, account_changed},
     {MODEL_STREAM, ALL, true, false, index_stream_name, stream_changed},
+    {MODEL_TASK, ALL, true, false, NULL, operator__task_changed},
     {MODEL_CONFIG_MAP, REGISTRIES, true, false, NULL, config_map_changed},
     {MODEL_NAMESPACE, ALL, false, false, NULL, namespace_changed},
     {MODEL_DEPLOYMENT, OURS, false, false, index_owner, child_changed},
     {MODEL_SERVICE, OURS, false, true, index_owner, child_changed},
     {MODEL_REVISION, OURS, false, true, index_owner, child_changed},
+    {MODEL_JOB, OURS, false, false, index_owner, child_changed},
     {MODEL_POD, SPRING_APPS, false, false, index_app, pod_changed},
 };
 
@@ -269,7 +231,7 @@ bool operator__all_synced(const struct controller *op)
     return true;
 }
 
-/* Accounts, and the owners of what we made: they may be gone. */
+/* What has passes, and the owners of what we made: they may be gone. */
 static void enqueue_store(struct controller *op, const struct source *source)
 {
     size_t at = 0;
@@ -279,10 +241,10 @@ static void enqueue_store(struct controller *op, const struct source *source)
     while (ps_map_next(&op->stores[source->kind].entries, &at, &key, &value)) {
         const struct model_object *object = ((struct operator__entry *)value)->object;
 
-        if (source->kind == MODEL_ACCOUNT) {
-            operator__enqueue_account(op, object->name, 0);
+        if (operator__is_subject(source->kind)) {
+            operator__enqueue(op, object);
         } else if (source->selector == OURS && object->owner != NULL) {
-            enqueue_owner(op, object->owner);
+            operator__enqueue_owner(op, object->owner);
         }
     }
 }
@@ -290,7 +252,6 @@ static void enqueue_store(struct controller *op, const struct source *source)
 /* Everything that was there before the operator was. */
 static void enqueue_everything(struct controller *op)
 {
-    enqueue_streams(op, is_in_namespace, NULL);
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++)
         enqueue_store(op, &sources[i]);
 }
@@ -411,13 +372,6 @@ void operator__sources_start(struct controller *op)
 
 void operator__sources_fini(struct controller *op)
 {
-    size_t at = 0;
-    const char *key;
-    void *value;
-
-    while (ps_map_next(&op->recounts, &at, &key, &value))
-        ps_free(value);
-    ps_map_fini(&op->recounts);
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the snapshots of streams and launches have in common. */
+#include "operator/internal.h"
+
+#include <string.h>
+
+struct gathered {
+    const struct model_object **items;
+    size_t count;
+};
+
+static void gather(struct ps_arena *arena, struct gathered *all, const struct operator__list *list)
+{
+    if (list == NULL)
+        return;
+    const struct model_object **items =
+        ps_arena_array(arena, all->count + list->count, sizeof(const struct model_object *));
+
+    if (all->count > 0)
+        memcpy(items, all->items, all->count * sizeof(const struct model_object *));
+    memcpy(items + all->count, list->items, list->count * sizeof(const struct model_object *));
+    all->items = items;
+    all->count += list->count;
+}
+
+static bool has_pods(enum model_kind kind)
+{
+    return kind == MODEL_DEPLOYMENT || kind == MODEL_JOB;
+}
+
+static struct gathered pods_of(struct controller *op, struct ps_arena *arena,
+                               const struct gathered *children)
+{
+    struct gathered all = {0};
+
+    for (size_t i = 0; i < children->count; i++) {
+        const struct model_object *child = children->items[i];
+
+        if (has_pods(child->kind)) {
+            gather(arena, &all,
+                   operator__store_list(
+                       &op->stores[MODEL_POD],
+                       ps_arena_printf(arena, "%s/%s", child->namespace, child->name)));
+        }
+    }
+    return all;
+}
+
+void operator__snapshot_init(struct operator__snapshot *snapshot, struct controller *op,
+                             const struct operator__about *about)
+{
+    const struct operator__entry *entry =
+        operator__store_get(&op->stores[about->kind], about->namespace, about->name);
+    struct ps_arena *arena = &snapshot->arena;
+    struct gathered children = {0};
+
+    ps_arena_init(arena);
+    snapshot->cr = entry ? js_parse(ps_str(entry->text), NULL) : NULL;
+    snapshot->object = entry ? entry->object : NULL;
+    const char *owner = ps_arena_printf(arena, "%s/%s/%s", model_kind_name(about->kind),
+                                        about->namespace, about->name);
+
+    for (size_t i = 0; i < about->child_kind_count; i++)
+        gather(arena, &children, operator__store_list(&op->stores[about->child_kinds[i]], owner));
+    const struct gathered pods = pods_of(op, arena, &children);
+
+    snapshot->s = (struct plan_snapshot){
+        .now_ms = loop_wall_ms(),
+        .installation = op->installation,
+        .namespace = about->namespace,
+        .name = about->name,
+        .cr = snapshot->cr,
+        .children = children.items,
+        .child_count = children.count,
+        .pods = pods.items,
+        .pod_count = pods.count,
+        .facts = about->evidence->facts,
+        .fact_count = about->evidence->fact_count,
+        .troubles = about->evidence->troubles,
+        .trouble_count = about->evidence->trouble_count,
+    };
+}
+
+void operator__snapshot_pods(struct operator__snapshot *snapshot, struct controller *op,
+                             const char *namespace, const char *workload)
+{
+    struct gathered all = {.items = (const struct model_object **)(uintptr_t)snapshot->s.pods,
+                           .count = snapshot->s.pod_count};
+
+    gather(&snapshot->arena, &all,
+           operator__store_list(&op->stores[MODEL_POD],
+                                ps_arena_printf(&snapshot->arena, "%s/%s", namespace, workload)));
+    snapshot->s.pods = all.items;
+    snapshot->s.pod_count = all.count;
+}
+
+void operator__snapshot_fini(struct operator__snapshot *snapshot)
+{
+    js_unref(snapshot->cr);
+    ps_arena_fini(&snapshot->arena);
+}
+
+const char *operator__target_of(struct controller *op, const char *platform, const char *namespace)
+{
+    const struct operator__account *account = operator__account_get(op, platform);
+
+    if (account == NULL)
+        return NULL;
+    return account->account->namespace ? account->account->namespace : namespace;
+}
+
+void operator__snapshot_platform(struct operator__snapshot *snapshot, struct controller *op)
+{
+    const struct model_object *object = snapshot->object;
+
+    if (object == NULL)
+        return;
+    const struct operator__account *account = operator__account_get(op, object->platform);
+    const char *target = operator__target_of(op, object->platform, object->namespace);
+    const struct operator__entry *namespace =
+        target ? operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, target) : NULL;
+
+    snapshot->s.account = account ? account->account : NULL;
+    snapshot->s.target_namespace = namespace ? namespace->object : NULL;
+    snapshot->s.registry = operator__registry(op, object->namespace);
+}
