@@ -16,8 +16,9 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-from support import (ACCOUNT, FINALIZER, ROOT, STREAM, Kubectl, Operator, account, controlplane,
-                     holds, namespace, registry, stream, wait_for, watchdogs)
+from support import (ACCOUNT, JOB, PATIENCE, ROOT, STREAM, TASK, TASK_APPS, History, Kubectl,
+                     Operator, account, condition, controlplane, holds, namespace, registry,
+                     stream, task, wait_for, watchdogs)
 
 INSTALL = [ROOT / "crds", ROOT / "deploy" / "namespace.yaml", ROOT / "deploy" / "rbac.yaml"]
 
@@ -141,6 +142,50 @@ class Space:
             return obj
         return wait_for(met, "%s of %s.%s" % (texts, name, app))
 
+    def launch(self, name, definition="train", **spec):
+        """Applies a TaskLaunch and returns it."""
+        spec = {k: v for k, v in {"platform": self.account, **spec}.items() if v is not None}
+        self.kubectl.apply(task(name, self.ns, definition, **spec))
+        return self.task(name)
+
+    def task(self, name):
+        return self.kubectl.get(TASK, name, self.ns)
+
+    def patch_task(self, name, **spec):
+        self.kubectl.patch(TASK, name, {"spec": spec}, self.ns)
+
+    def wait_phase(self, name, phase, reason=None, message=None, timeout=PATIENCE):
+        """Waits for a phase of a launch, with a reason and a part of the message of its condition
+        Ready (or of that which is named like the phase), and returns the launch."""
+        def met():
+            obj = self.task(name)
+            status = (obj or {}).get("status") or {}
+            assert status.get("phase") == phase, status
+            kind = phase if phase in ("Complete", "Failed") else "Ready"
+            wanted = condition(obj, kind)
+            assert wanted and status["observedGeneration"] == obj["metadata"]["generation"], status
+            assert reason in (None, wanted["reason"]), status
+            said = wanted["message"] + status.get("message", "")
+            assert message is None or message in said, status
+            return obj
+        return wait_for(met, "phase %s %s of %s" % (phase, reason or "", name), timeout)
+
+    def wait_running(self, name):
+        """Waits until the pod of a launch runs; returns the launch."""
+        obj = self.wait_phase(name, "Running")
+        resource = obj["status"]["steps"][0]["resource"]
+
+        def runs():
+            job = self.kubectl.get(JOB, resource["name"], resource["namespace"])
+            assert job and job["status"].get("ready") == 1, job
+            return True
+        wait_for(runs, "the pod of %s to run" % name)
+        return obj
+
+    def jobs(self, where=None):
+        """The Jobs there are now by name."""
+        return {j["metadata"]["name"]: j for j in self.kubectl.list(JOB, where or self.target)}
+
     def deployments(self, where=None):
         """The Deployments by name."""
         return {d["metadata"]["name"]: d
@@ -152,7 +197,7 @@ class Space:
                       key=lambda r: r["revision"])
 
     def leftovers(self, *namespaces):
-        kinds = "deployments,replicasets,pods,services,controllerrevisions"
+        kinds = "deployments,replicasets,pods,services,controllerrevisions,jobs"
         return ["%s/%s" % (o["kind"], o["metadata"]["name"])
                 for ns in namespaces or (self.ns, self.target)
                 for o in self.kubectl.list(kinds, ns)]
@@ -165,7 +210,7 @@ class Space:
         wait_for(clean, "nothing to be left")
 
     def remove(self):
-        self.kubectl("delete", STREAM, "--all", "-n", self.ns, "--timeout=60s")
+        self.kubectl("delete", STREAM + "," + TASK, "--all", "-n", self.ns, "--timeout=60s")
         accounts = [n for k, n in self.extra if k == ACCOUNT]
         self.kubectl("delete", ACCOUNT, self.account, *accounts, "--ignore-not-found",
                      "--timeout=60s")
@@ -189,15 +234,31 @@ def space(operator, kubectl):
 
 
 @pytest.fixture
+def tasks(space):
+    """A Space whose registry has tasks."""
+    space.kubectl.apply(registry(space.ns, "tasks", TASK_APPS))
+    return space
+
+
+@pytest.fixture
+def history(kubectl, tmp_path):
+    """What becomes of Jobs from here on; see History."""
+    seen = History(kubectl, tmp_path)
+    yield seen
+    seen.close()
+
+
+@pytest.fixture
 def bare_space(kubectl):
     """A Space in whose end the operator has no part: finalizers are taken off by force."""
     mine = Space(kubectl, "b%d-%d" % (next(COUNTER), os.getpid()))
     mine.create()
     yield mine
-    for obj in kubectl.list(STREAM, mine.ns):
-        if FINALIZER in obj["metadata"].get("finalizers", []):
-            kubectl.patch(STREAM, obj["metadata"]["name"], {"metadata": {"finalizers": None}},
-                          mine.ns)
+    for kind, where in ((STREAM, mine.ns), (TASK, mine.ns), (JOB, mine.ns), (JOB, mine.target)):
+        for obj in kubectl.list(kind, where):
+            if obj["metadata"].get("finalizers"):
+                kubectl.patch(kind, obj["metadata"]["name"], {"metadata": {"finalizers": None}},
+                              where)
     mine.remove()
 
 

@@ -21,6 +21,8 @@ OPERATOR_NAMESPACE = "penstock-system"
 API_VERSION = "penstock.dev/v1alpha1"
 FINALIZER = "penstock.dev/cleanup"
 STREAM = "streamdeployments.penstock.dev"
+TASK = "tasklaunches.penstock.dev"
+JOB = "jobs.batch"
 ACCOUNT = "platformaccounts.penstock.dev"
 # Seconds. Long, for slow machines and sanitizers: a wait that succeeds ends at once.
 PATIENCE = float(os.environ.get("PENSTOCK_PATIENCE", "60"))
@@ -107,7 +109,7 @@ class Operator:
 
     def __init__(self, binary, cluster, kubectl, directory):
         self.binary = Path(binary)
-        self.cluster = cluster
+        self.server = cluster    # whom the next start asks: something with host, port and ca_file
         self.kubectl = kubectl
         self.dir = Path(directory)
         self.log = self.dir / "operator.log"
@@ -125,8 +127,8 @@ class Operator:
         self.port = self._free_port()
         variables = {
             "PATH": os.environ["PATH"],
-            "KUBERNETES_SERVICE_HOST": self.cluster.host,
-            "KUBERNETES_SERVICE_PORT": str(self.cluster.port),
+            "KUBERNETES_SERVICE_HOST": self.server.host,
+            "KUBERNETES_SERVICE_PORT": str(self.server.port),
             "POD_NAMESPACE": OPERATOR_NAMESPACE,
             "POD_NAME": "penstock-%d" % self.starts,
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
@@ -207,7 +209,7 @@ class Operator:
                                       "--duration", "24h").strip()
         (directory / "token").write_text(self.token)
         (directory / "namespace").write_text(OPERATOR_NAMESPACE)
-        (directory / "ca.crt").write_bytes(Path(self.cluster.ca_file).read_bytes())
+        (directory / "ca.crt").write_bytes(Path(self.server.ca_file).read_bytes())
         return directory
 
     @staticmethod
@@ -221,6 +223,51 @@ class Operator:
                 except OSError:
                     pass
         raise AssertionError("no free port")
+
+
+class History:
+    """All that happened to the Jobs of a cluster since this was made, from a watch: what was there
+    for a moment only is seen too. Needs a cluster whose API server goes on meanwhile."""
+
+    def __init__(self, kubectl, directory):
+        version = json.loads(kubectl("get", "--raw", "/apis/batch/v1/jobs?limit=1"))[
+            "metadata"]["resourceVersion"]
+        self.path = Path(directory) / "jobs.watch"
+        self.process = controlplane.start_child(
+            [*kubectl.base, "get", "--raw",
+             "/apis/batch/v1/jobs?watch=1&resourceVersion=%s" % version],
+            self.path, env={"PATH": os.environ["PATH"]})
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+    def frames(self):
+        """(type, object) in the order of their coming."""
+        assert self.process.poll() is None, "the watch has ended: %s" % self.path.read_text()[-500:]
+        for line in self.path.read_bytes().split(b"\n")[:-1]:
+            frame = json.loads(line)
+            assert frame["type"] in ("ADDED", "MODIFIED", "DELETED"), frame
+            yield frame["type"], frame["object"]
+
+    def started(self, uid=None):
+        """The Jobs that were ever created, oldest first: all of ours, or those of one launch."""
+        return [job for kind, job in self.frames() if kind == "ADDED" and uid in (
+            None, job["metadata"].get("labels", {}).get("penstock.dev/owner-uid"))]
+
+    def wait_started(self, uid, number):
+        """Waits until that many Jobs of a launch were created; more are never right."""
+        def met():
+            jobs = self.started(uid)
+            if len(jobs) > number:
+                raise TooMany("%d Jobs of one launch, expected %d: %s" % (
+                    len(jobs), number, [j["metadata"]["name"] for j in jobs]))
+            return jobs if len(jobs) == number else None
+        return wait_for(met, "%d Jobs of launch %s" % (number, uid))
+
+
+class TooMany(Exception):
+    """Not an AssertionError: waiting longer is of no use."""
 
 
 class OperatorDied(Exception):
@@ -245,6 +292,25 @@ def stream(name, space, definition, **spec):
     return {"apiVersion": API_VERSION, "kind": "StreamDeployment",
             "metadata": {"name": name, "namespace": space},
             "spec": {"definition": definition, **spec}}
+
+
+def task(name, space, definition="train", **spec):
+    return {"apiVersion": API_VERSION, "kind": "TaskLaunch",
+            "metadata": {"name": name, "namespace": space},
+            "spec": {"definition": definition, **spec}}
+
+
+# How kwok plays the pods of these: hack/controlplane/stages/pod.yaml.
+TASK_APPS = [
+    "task.train=docker:springcloudtask/train:1.0.0",
+    "task.sleep=docker:example/sleep-long:1",
+    "task.seven=docker:example/exit-7:1",
+    "task.usage=docker:example/exit-64:1",
+    "task.zero=docker:example/exit-0:1",
+    "task.once=docker:example/fail-once:1",
+    "task.oom=docker:example/oom-killed:1",
+    "task.missing=docker:example/no-such-image:1"]
+BACKOFF = {"initial": "1s", "factor": 1, "jitterPercent": 0}
 
 
 def registry(space, name="apps", lines=None):
@@ -281,6 +347,18 @@ def holds(obj, kind, status="True", reason=None, message=None):
     assert c["status"] == status and reason in (None, c["reason"]), c
     assert message is None or message in c["message"], c
     return c
+
+
+def uid(obj):
+    return obj["metadata"]["uid"]
+
+
+def ended(job):
+    """How a Job ended: Complete, Failed, or None."""
+    for kind in ("Complete", "Failed"):
+        if (condition(job, kind) or {}).get("status") == "True":
+            return kind
+    return None
 
 
 def app_status(obj, name):

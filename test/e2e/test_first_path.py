@@ -91,8 +91,9 @@ def test_the_recipe(space, kubectl):
         kubectl("delete", "-f", str(EXAMPLES / "30-stream-foo.yaml"), "--timeout=60s")
         space.wait_clean("cars", "kafka-namespace")
     finally:
-        kubectl("delete", "-f", str(EXAMPLES / "30-stream-foo.yaml"), "--ignore-not-found",
-                "--timeout=60s", check=False)
+        kubectl("delete", "-f", str(EXAMPLES / "30-stream-foo.yaml"), "-f",
+                str(EXAMPLES / "40-task-train.yaml"), "--ignore-not-found", "--timeout=60s",
+                check=False)
         kubectl("delete", "-f", str(EXAMPLES / "10-accounts.yaml"), "--ignore-not-found",
                 "--timeout=60s")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import (ACCOUNT, API_VERSION, FINALIZER, ROOT, SANITIZER_REPORT, STREAM, account,
-                     stream, wait_for)
+from support import (ACCOUNT, API_VERSION, FINALIZER, ROOT, SANITIZER_REPORT, STREAM, TASK, account,
+                     stream, task, wait_for)
 
 OTHER = "example.com/keep"
 ATTEMPT = "penstock.dev/attempt"
@@ -200,7 +200,74 @@ def test_lint_of_good_files_is_silent(plugin, tmp_path):
     assert "none: can't be opened: there is no such file" in done.stderr
 
 
-@pytest.mark.parametrize("plural", ["streamdeployments", "platformaccounts"])
+TASK_FILES = """\
+--- {apiVersion: penstock.dev/v1alpha1, kind: TaskLaunch, metadata: {name: good}, spec: {definition: train}}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: TaskLaunch
+metadata: {name: train-1, namespace: cars}
+spec: {definition: "train --epochs= --x"}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: TaskLaunch
+metadata: {name: labels}
+spec:
+  definition: "a: train"
+  argument: [x]
+  properties: {deployer.*.cpu: 1, app.*.x: 2, app.train.y: 3, app.a.z: 4, app.b.x: 5, foo.bar: 6}
+  apps: [{name: a}, {name: train}]
+---
+apiVersion: penstock.dev/v1alpha1
+kind: TaskLaunch
+metadata: {name: graph}
+spec: {definition: "a && b", properties: {app.b.x: 1}}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: TaskLaunch
+metadata: {name: clash}
+spec: {definition: "a && b && a && b"}
+---
+apiVersion: penstock.dev/v1alpha1
+kind: TaskLaunch
+metadata: {name: wait}
+spec: {definition: a, retry: {backoff: {initial: 30}}}
+---
+{apiVersion: penstock.dev/v1alpha1, kind: TaskLaunch, metadata: {name: named}, spec: {definition: a, taskName: a_b}}
+"""
+TASK_FINDINGS = """\
+standard input:3: TaskLaunch cars/train-1: spec.definition: 105E:(pos 16): Expected an argument \
+value but was 'null'
+train --epochs= --x
+     *          ^
+standard input:8: TaskLaunch labels: spec.argument: there is no such field
+standard input:8: TaskLaunch labels: spec.properties: app.*.x: in a task * is for deployer keys \
+only, as in Data Flow; write the app's label
+standard input:8: TaskLaunch labels: spec.properties: app.b.x: the definition has no app b
+standard input:8: TaskLaunch labels: spec.properties: expected keys starting with app., deployer. \
+or version. and the name of an app, found foo.bar
+standard input:8: TaskLaunch labels: spec.apps[1].name: the definition has no app train
+standard input:17: TaskLaunch graph: spec.definition: composed tasks cannot be launched yet; \
+launch their apps one by one
+standard input:22: TaskLaunch clash: spec.definition: 166E:(pos 10): duplicate app name. Use \
+a label to ensure uniqueness
+a && b && a && b
+          ^
+standard input:22: TaskLaunch clash: spec.definition: 166E:(pos 15): duplicate app name. Use \
+a label to ensure uniqueness
+a && b && a && b
+               ^
+standard input:27: TaskLaunch wait: spec.retry.backoff.initial: expected a string, found an integer
+standard input:32: TaskLaunch named: Task name a_b is invalid. Task name must consist of \
+alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric \
+character (e.g. 'my-name', or 'abc-123'); at most 63 characters. Set spec.taskName.
+"""
+
+
+def test_lint_checks_launches(plugin):
+    assert plugin("lint", "-f", "-", stdin=TASK_FILES, status=1) == TASK_FINDINGS
+
+
+@pytest.mark.parametrize("plural", ["streamdeployments", "platformaccounts", "tasklaunches"])
 def test_lint_knows_the_fields_of_the_crds(plugin, plural):
     crd = yaml.safe_load((ROOT / "crds" / ("penstock.dev_%s.yaml" % plural)).read_text())
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -643,9 +710,11 @@ def test_release_takes_off_ours_and_nothing_else(plugin, kubectl, cluster, no_op
 
 def test_release_finds_the_jobs_of_attempts(plugin, kubectl, cluster, no_operator, bare_space):
     """Jobs stand in other namespaces than their launches, and are asked for by those."""
-    kubectl.apply({
+    launch = task("train", bare_space.ns)
+    launch["metadata"]["finalizers"] = [FINALIZER, OTHER]
+    kubectl.apply(launch, {
         "apiVersion": "batch/v1", "kind": "Job",
-        "metadata": {"name": "train-1", "namespace": bare_space.target, "finalizers": [ATTEMPT],
+        "metadata": {"name": "train-1", "namespace": bare_space.target, "finalizers": [ATTEMPT, OTHER],
                      "labels": {"penstock.dev/owner-uid": "u"},
                      "annotations": {"penstock.dev/owner": "TaskLaunch/%s/train" % bare_space.ns}},
         "spec": {"suspend": True, "template": {"spec": {
@@ -653,10 +722,17 @@ def test_release_finds_the_jobs_of_attempts(plugin, kubectl, cluster, no_operato
     where = ("--kubeconfig", cluster.kubeconfig)
     assert plugin("release", *where, "--yes", "-n", bare_space.target) == ""
     assert plugin("release", *where, "--yes", "-n", bare_space.ns, "train") == (
-        "Job %s/train-1: released\n" % bare_space.target)
+        "TaskLaunch %s/train: released\nJob %s/train-1: released\n" % (
+            bare_space.ns, bare_space.target))
+    launch = kubectl.get(TASK, "train", bare_space.ns)
+    assert launch["metadata"]["finalizers"] == [OTHER]
     job = kubectl.get("jobs", "train-1", bare_space.target)
-    assert ATTEMPT not in job["metadata"].get("finalizers", [])
+    left = job["metadata"]["finalizers"]
+    assert ATTEMPT not in left and OTHER in left
+    kubectl.patch("jobs", "train-1", {"metadata": {"finalizers": None}}, bare_space.target)
+    kubectl.patch(TASK, "train", {"metadata": {"finalizers": None}}, bare_space.ns)
     kubectl.delete("jobs", "train-1", bare_space.target)
+    kubectl.delete(TASK, "train", bare_space.ns)
 
 
 def test_release_does_not_race_a_running_operator(plugin, kubectl, cluster, no_operator,
