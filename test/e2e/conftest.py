@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import urllib.parse
 from pathlib import Path
 
@@ -19,6 +20,9 @@ import pytest
 from support import (ACCOUNT, JOB, PATIENCE, ROOT, STREAM, TASK, TASK_APPS, History, Kubectl,
                      Operator, account, condition, controlplane, holds, namespace, registry,
                      stream, task, wait_for, watchdogs)
+
+sys.path.insert(0, str(ROOT / "test" / "faults"))
+import turnstile  # noqa: E402
 
 INSTALL = [ROOT / "crds", ROOT / "deploy" / "namespace.yaml", ROOT / "deploy" / "rbac.yaml"]
 
@@ -98,6 +102,21 @@ def operator(the_operator, cluster, request):
         the_operator.start()
     yield the_operator
     the_operator.check(since)
+
+
+@pytest.fixture
+def gate(operator, cluster, tmp_path):
+    """A turnstile of test/faults, and the operator behind it."""
+    with turnstile.Turnstile(cluster, tmp_path) as gate:
+        operator.stop()
+        operator.server = gate
+        try:
+            operator.start()
+            yield gate
+        finally:
+            operator.kill()
+            operator.server = cluster
+    assert not gate.problems, gate.problems
 
 
 class Space:
