@@ -49,6 +49,7 @@ struct loop *loop_new(void)
 
 void loop_free(struct loop *loop)
 {
+    loop__measure_end(loop);
     int left = uv_loop_close(&loop->uv);
 
     for (int i = 0; left != 0 && i < LOOP_CLOSE_TURNS; i++) {
@@ -79,6 +80,11 @@ struct uv_loop_s *loop_uv(struct loop *loop)
 int64_t loop_now_ms(void)
 {
     return (int64_t)(uv_hrtime() / 1000000);
+}
+
+int64_t loop_now_ns(void)
+{
+    return (int64_t)uv_hrtime();
 }
 
 int64_t loop_wall_ms(void)

@@ -10,6 +10,7 @@
 #define PS_LOOP_H
 
 #include "base/base.h"
+#include "metrics/metrics.h"
 
 struct uv_loop_s;
 
@@ -21,8 +22,12 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop); /* until loop_stop, or nothing is left to wait for */
 void loop_stop(struct loop *loop);
 struct uv_loop_s *loop_uv(struct loop *loop); /* for http only */
+/* Counts penstock_loop_turn_seconds: how long each turn has kept others waiting. Once, before the
+ * loop runs; the registry outlives the loop. */
+void loop_measure(struct loop *loop, struct metrics *metrics);
 
 int64_t loop_now_ms(void);  /* monotonic */
+int64_t loop_now_ns(void);  /* the same clock, for measuring */
 int64_t loop_wall_ms(void); /* since 1970 */
 /* Uniform in [0, n); n > 0. Seeded from the system once: jitter, not secrets. */
 uint64_t loop_random(uint64_t n);
@@ -80,6 +85,9 @@ void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms
 int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min_ms);
 /* Stops handing out keys (shutdown). Running ones still call done. */
 void loop_queue_pause(struct loop_queue *queue);
+/* Counts workqueue_…{controller,name}; both are `name`. Once, before the first key; the registry
+ * outlives the queue. */
+void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const char *name);
 size_t loop_queue_running(const struct loop_queue *queue);
 size_t loop_queue_waiting(const struct loop_queue *queue);
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define NS_PER_MS 1000000
+
 enum item_state {
     ITEM_WAITING, /* in the heap */
     ITEM_RUNNING, /* handed out, its done has not come */
@@ -18,7 +20,8 @@ struct item {
     enum item_state state;
     size_t at; /* index in the heap while waiting */
     int64_t due_ms;
-    uint64_t seq;        /* first come, first served among equal times */
+    uint64_t seq;     /* first come, first served among equal times */
+    int64_t since_ns; /* waiting: when it is or was due, as exactly as known; running: its start */
     int64_t earliest_ms; /* a server asked to wait until then */
     bool again;          /* added while running … */
     int64_t again_ms;    /* … for this time */
@@ -37,6 +40,7 @@ struct loop_queue {
     size_t count, cap;
     uint64_t seq;
     bool paused, freed;
+    struct loop__queue_metrics metrics;
 };
 
 /* ---- heap ----------------------------------------------------------------------------------- */
@@ -122,6 +126,21 @@ static void arm(struct loop_queue *queue)
     }
 }
 
+static int64_t exact_due(int64_t due_ms)
+{
+    const int64_t now_ns = loop_now_ns(), due_ns = due_ms * NS_PER_MS;
+
+    return due_ns > now_ns ? due_ns : now_ns;
+}
+
+static void note_start(const struct loop_queue *queue, struct item *item)
+{
+    const int64_t now_ns = loop_now_ns();
+
+    metrics_observe(queue->metrics.waits, now_ns > item->since_ns ? now_ns - item->since_ns : 0);
+    item->since_ns = now_ns;
+}
+
 static void hand_out(struct loop_queue *queue)
 {
     const int64_t now = loop_now_ms();
@@ -135,6 +154,7 @@ static void hand_out(struct loop_queue *queue)
 
         item->state = ITEM_RUNNING;
         item->again = false;
+        note_start(queue, item);
         queue->running++;
         queue->run(queue->self, item->key);
         if (queue->freed)
@@ -197,6 +217,7 @@ void loop_queue_free(struct loop_queue *queue)
     if (queue == NULL)
         return;
     queue->freed = true;
+    metrics_hook_free(queue->metrics.hook);
     loop_timer_free(queue->timer);
     uv_close((uv_handle_t *)&queue->idle, on_closed);
 }
@@ -219,6 +240,8 @@ static void wait_until(struct loop_queue *queue, struct item *item, int64_t due_
     item->state = ITEM_WAITING;
     item->due_ms = due_ms > item->earliest_ms ? due_ms : item->earliest_ms;
     item->seq = queue->seq++;
+    item->since_ns = exact_due(item->due_ms);
+    metrics_add(queue->metrics.adds, 1);
     heap_push(queue, item);
 }
 
@@ -241,6 +264,7 @@ void loop_queue_add_after(struct loop_queue *queue, const char *key, int64_t del
         due_ms = due_ms > item->earliest_ms ? due_ms : item->earliest_ms;
         if (due_ms < item->due_ms) {
             item->due_ms = due_ms;
+            item->since_ns = exact_due(due_ms);
             heap_up(queue, item);
         }
     }
@@ -253,6 +277,7 @@ static struct item *end_run(struct loop_queue *queue, const char *key)
 
     ps_assert(item != NULL && item->state == ITEM_RUNNING);
     queue->running--;
+    metrics_observe(queue->metrics.works, loop_now_ns() - item->since_ns);
     return item;
 }
 
@@ -269,6 +294,7 @@ void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms
     } else if (item->again && (retry_ms < 0 || item->again_ms < retry_at)) {
         wait_until(queue, item, item->again_ms);
     } else {
+        metrics_add(queue->metrics.retries, 1);
         wait_until(queue, item, retry_at);
     }
     arm(queue);
@@ -285,6 +311,7 @@ int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min
     if (item->again && item->again_ms < due)
         due = item->again_ms;
     item->earliest_ms = min_ms > 0 ? now + min_ms : 0;
+    metrics_add(queue->metrics.retries, 1);
     wait_until(queue, item, due);
     arm(queue);
     return item->due_ms > now ? item->due_ms - now : 0;
@@ -294,6 +321,38 @@ void loop_queue_pause(struct loop_queue *queue)
 {
     queue->paused = true;
     arm(queue);
+}
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+static void collect(void *self)
+{
+    const struct loop_queue *queue = self;
+    const int64_t now_ns = loop_now_ns();
+    int64_t due = 0, unfinished_ns = 0, longest_ns = 0;
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&queue->items, &at, &key, &value)) {
+        const struct item *item = value;
+        const int64_t age_ns = now_ns - item->since_ns;
+
+        if (item->state == ITEM_WAITING) {
+            due += age_ns >= 0;
+        } else {
+            unfinished_ns += age_ns;
+            longest_ns = age_ns > longest_ns ? age_ns : longest_ns;
+        }
+    }
+    metrics_set(queue->metrics.depth, due);
+    metrics_set(queue->metrics.unfinished, unfinished_ns);
+    metrics_set(queue->metrics.longest, longest_ns);
+}
+
+void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const char *name)
+{
+    loop__queue_metrics_init(&queue->metrics, metrics, name, collect, queue);
 }
 
 size_t loop_queue_running(const struct loop_queue *queue)

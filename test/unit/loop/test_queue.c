@@ -383,6 +383,112 @@ static void many_keys_keep_their_order(void **state)
     finish(&f);
 }
 
+static int64_t scraped(struct metrics *metrics, const char *start)
+{
+    PS_AUTO_BUF(out, METRICS_TEXT_MAX);
+    int64_t number = -1;
+
+    metrics_print(metrics, &out);
+    const char *at = strstr(ps_buf_text(&out), start);
+
+    if (at == NULL)
+        fail_msg("no \"%s\" in:\n%s", start, ps_buf_text(&out));
+    struct ps_str rest = ps_str(at + strlen(start)), whole;
+
+    (void)ps_str_split(&rest, '\n', &whole);
+    rest = whole;
+    (void)ps_str_split(&rest, '.', &whole);
+    assert_true(ps_str_to_i64(whole, &number));
+    return number;
+}
+
+#define OF_Q "{controller=\"q\",name=\"q\"} "
+
+/* What fails once, then asks for another run, then ends. */
+static void in_three_runs(struct fixture *f, const char *key)
+{
+    if (f->runs == 1) {
+        (void)loop_queue_failed(f->queue, key, 0);
+    } else {
+        loop_queue_done(f->queue, key, f->runs == 2 ? 0 : -1);
+    }
+}
+
+static void a_measured_queue_counts(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct fixture f;
+
+    start(&f, 1, in_three_runs);
+    loop_measure(f.loop, metrics);
+    loop_queue_measure(f.queue, metrics, "q");
+    assert_int_equal(scraped(metrics, "workqueue_adds_total" OF_Q), 0);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "a"); /* the same: not counted */
+    assert_int_equal(scraped(metrics, "workqueue_adds_total" OF_Q), 1);
+    assert_int_equal(scraped(metrics, "workqueue_depth" OF_Q), 1);
+    run_for(&f, 400);
+    assert_int_equal(f.runs, 3);
+    assert_int_equal(scraped(metrics, "workqueue_adds_total" OF_Q), 3);
+    assert_int_equal(scraped(metrics, "workqueue_retries_total" OF_Q), 2);
+    assert_int_equal(scraped(metrics, "workqueue_depth" OF_Q), 0);
+    assert_int_equal(
+        scraped(metrics, "workqueue_queue_duration_seconds_count{controller=\"q\",name=\"q\"} "),
+        3);
+    assert_int_equal(
+        scraped(metrics, "workqueue_work_duration_seconds_count{controller=\"q\",name=\"q\"} "), 3);
+    /* The backoff is no waiting in the queue. */
+    assert_int_equal(scraped(metrics, "workqueue_queue_duration_seconds_bucket{controller=\"q\","
+                                      "name=\"q\",le=\"0.1\"} "),
+                     3);
+    assert_true(scraped(metrics, "penstock_loop_turn_seconds_count ") > 2);
+    /* Some 380 ms of waiting are no work. */
+    assert_int_equal(scraped(metrics, "penstock_loop_turn_seconds_bucket{le=\"0.25\"} "),
+                     scraped(metrics, "penstock_loop_turn_seconds_count "));
+    finish(&f);
+    (void)scraped(metrics, "workqueue_depth" OF_Q); /* nothing of the queue is asked any more */
+    metrics_free(metrics);
+}
+
+static void on_slow(void *self)
+{
+    const int64_t until_ms = loop_now_ms() + 120;
+
+    (void)self;
+    while (loop_now_ms() < until_ms) {
+    }
+}
+
+static void work_in_progress_and_slow_turns_are_seen(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct fixture f;
+
+    start(&f, 2, keep);
+    struct loop_timer *slow = loop_timer_new(f.loop, on_slow, NULL);
+
+    loop_measure(f.loop, metrics);
+    loop_queue_measure(f.queue, metrics, "q");
+    loop_queue_add(f.queue, "a");
+    loop_queue_add(f.queue, "b");
+    loop_queue_add(f.queue, "c");
+    loop_queue_add_after(f.queue, "later", 60000);
+    run_for(&f, 1100);
+    assert_int_equal(scraped(metrics, "workqueue_depth" OF_Q), 1);
+    assert_int_equal(scraped(metrics, "workqueue_unfinished_work_seconds" OF_Q), 2);
+    assert_int_equal(scraped(metrics, "workqueue_longest_running_processor_seconds" OF_Q), 1);
+    loop_timer_set(slow, 10);
+    run_for(&f, 50);
+    run_for(&f, 20);
+    assert_true(scraped(metrics, "penstock_loop_turn_seconds_count ") >
+                scraped(metrics, "penstock_loop_turn_seconds_bucket{le=\"0.1\"} "));
+    loop_timer_free(slow);
+    finish(&f);
+    metrics_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +506,8 @@ int main(void)
         cmocka_unit_test(a_key_that_is_always_due_starves_nobody),
         cmocka_unit_test(queue_may_be_freed_by_its_own_run),
         cmocka_unit_test(many_keys_keep_their_order),
+        cmocka_unit_test(a_measured_queue_counts),
+        cmocka_unit_test(work_in_progress_and_slow_turns_are_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
