@@ -70,8 +70,13 @@ struct http_send {
     int64_t timeout_ms;      /* whole exchange; 0 = none (watches) */
     int64_t idle_timeout_ms; /* no byte for that long ends it with PS_ETIMEOUT; 0 = none */
     size_t body_max;         /* 0 = HTTP_BODY_MAX */
-    http_open_fn *on_open;   /* or NULL */
-    http_data_fn *on_data;   /* NULL: the body is gathered */
+    /* Asked each time that a piece of the body is about to go out: false keeps it back and ends the
+     * exchange with PS_ECANCELED and `sent` false, for no server acts on part of a body. A request
+     * may have waited for its connection, or the whole process have stood still, since http_send.
+     * NULL = always. Must not call http. Requests without a body are not asked about. */
+    bool (*may_send)(void *self);
+    http_open_fn *on_open; /* or NULL */
+    http_data_fn *on_data; /* NULL: the body is gathered */
     http_done_fn *on_done;
     void *self;
 };

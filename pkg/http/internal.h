@@ -46,6 +46,8 @@ struct http_request {
     struct ps_buf answer;
     struct loop_timer *quiet_timer; /* only with an idle time-out */
     int64_t idle_timeout_ms, last_byte_ms;
+    bool (*may_send)(void *self);
+    bool withheld; /* may_send has refused */
     http_open_fn *on_open;
     http_data_fn *on_data;
     http_done_fn *on_done;

@@ -99,6 +99,11 @@ static size_t on_send(char *p, size_t size, size_t n, void *self)
     const size_t left = request->body_n - request->body_at;
 
     n *= size;
+    if (request->may_send != NULL && left > 0 && !request->may_send(request->self)) {
+        request->withheld = true;
+        (void)ps_fail(&request->err, PS_ECANCELED, "not sent: its sender may no longer write");
+        return CURL_READFUNC_ABORT;
+    }
     if (n > left)
         n = left;
     memcpy(p, request->body + request->body_at, n);
@@ -278,6 +283,7 @@ struct http_request *http__request_new(struct http_client *client, const struct 
     const size_t body_max = send->on_data != NULL ? ERROR_BODY_MAX : HTTP_BODY_MAX;
 
     request->client = client;
+    request->may_send = send->may_send;
     request->on_open = send->on_open;
     request->on_data = send->on_data;
     request->on_done = send->on_done;
@@ -355,7 +361,7 @@ void http__request_report(struct http_request *request, CURLcode code)
 {
     long status = 0;
     long connects = 0;
-    struct http_response response = {.sent = may_have_sent(request->easy)};
+    struct http_response response = {.sent = !request->withheld && may_have_sent(request->easy)};
 
     (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects);
