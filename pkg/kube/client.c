@@ -17,6 +17,7 @@ struct kube_call {
     struct loop_timer *timer; /* only to report an error that was found before sending */
     enum kube_verb verb;
     char *url, *body;
+    int64_t timeout_ms;
     struct ps_err err;
     bool retried;
     kube_done_fn *done;
@@ -79,8 +80,21 @@ void kube_client_free(struct kube_client *client)
     http_client_free(client->watches);
     kube__wipe_text(client->token);
     ps_free(client->token_file);
+    kube__tally_free(client->tally);
     ps_free(client->server);
     ps_free(client);
+}
+
+void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self), void *self)
+{
+    client->may_write = may_write;
+    client->may_write_self = self;
+}
+
+void kube_client_measure(struct kube_client *client, struct metrics *metrics)
+{
+    ps_assert(client->tally == NULL);
+    client->tally = kube__tally_new(metrics, client->server);
 }
 
 const char *kube_client_server(const struct kube_client *client)
@@ -99,6 +113,7 @@ static const struct {
     [KUBE_CREATE] = {"create", "POST", "application/json", true},
     [KUBE_PATCH_MERGE] = {"patch", "PATCH", "application/merge-patch+json", true},
     [KUBE_PATCH_STRATEGIC] = {"patch", "PATCH", "application/strategic-merge-patch+json", true},
+    [KUBE_UPDATE] = {"update", "PUT", "application/json", true},
     [KUBE_DELETE] = {"delete", "DELETE", "application/json", true},
 };
 
@@ -110,6 +125,24 @@ const char *kube_verb_name(enum kube_verb verb)
 static bool is_patch(enum kube_verb verb)
 {
     return verb == KUBE_PATCH_MERGE || verb == KUBE_PATCH_STRATEGIC;
+}
+
+static bool has_body(enum kube_verb verb)
+{
+    return verb == KUBE_CREATE || verb == KUBE_UPDATE || is_patch(verb);
+}
+
+static int check_body(const struct kube_request *request, struct ps_err *err)
+{
+    const char *rv = js_path_str(request->body, "metadata.resourceVersion");
+
+    if (js_type(request->body) != JS_OBJECT) {
+        return ps_fail(err, PS_EINVAL, "body: expected an object, got %s",
+                       js_type_name(request->body));
+    }
+    if (request->verb == KUBE_UPDATE && (rv == NULL || rv[0] == '\0'))
+        return ps_fail(err, PS_EINVAL, "body: nothing is replaced without its resourceVersion");
+    return 0;
 }
 
 /* A collection for list and create (unless a subresource is created), one object for the rest. */
@@ -125,12 +158,10 @@ static int check(const struct kube_request *request, struct ps_err *err)
         return ps_fail(err, PS_EINVAL, "name: not expected for a list");
     if (verb == KUBE_CREATE && (request->name != NULL) != (request->subresource != NULL))
         return ps_fail(err, PS_EINVAL, "name: expected for a create of a subresource only");
-    if ((verb == KUBE_GET || is_patch(verb) || verb == KUBE_DELETE) && request->name == NULL)
+    if (verb != KUBE_LIST && verb != KUBE_CREATE && request->name == NULL)
         return ps_fail(err, PS_EINVAL, "name: missing");
-    if ((verb == KUBE_CREATE || is_patch(verb)) && js_type(request->body) != JS_OBJECT) {
-        return ps_fail(err, PS_EINVAL, "body: expected an object, got %s",
-                       js_type_name(request->body));
-    }
+    if (has_body(verb) && check_body(request, err) != 0)
+        return err->code;
     if (verb == KUBE_DELETE && (request->uid == NULL || request->uid[0] == '\0'))
         return ps_fail(err, PS_EINVAL, "uid: nothing is deleted without it");
     if (verb == KUBE_CREATE && request->kind->namespaced && request->namespace == NULL)
@@ -152,7 +183,7 @@ static int make_url(const struct kube_client *client, const struct kube_request 
     }
     if (request->verb == KUBE_LIST && request->label_selector != NULL)
         kube_query(url, "labelSelector", request->label_selector);
-    if (request->verb == KUBE_CREATE || is_patch(request->verb)) {
+    if (has_body(request->verb)) {
         kube_query(url, "fieldManager", "penstock");
         kube_query(url, "fieldValidation", "Strict");
     }
@@ -235,6 +266,7 @@ static void on_answer(void *self, const struct http_response *answer)
     PS_AUTO_JS struct json_t *body = NULL;
 
     call->request = NULL;
+    kube__tally_add(call->client->tally, verbs[call->verb].method, answer->status);
     log_answer(call, answer);
     if (answer->status == 401 && !call->retried && call->client->token_file != NULL) {
         call->retried = true;
@@ -260,8 +292,30 @@ static void on_answer(void *self, const struct http_response *answer)
     finish(call, &response);
 }
 
+/* Ends the call from the loop, with its err, as if that had been the answer. */
+static void refuse(struct kube_call *call)
+{
+    call->timer = loop_timer_new(call->client->loop, on_refused, call);
+    loop_timer_set(call->timer, 0);
+}
+
+static bool may_write(void *self)
+{
+    const struct kube_call *call = self;
+    const struct kube_client *client = call->client;
+
+    return client->may_write == NULL || client->may_write(client->may_write_self);
+}
+
 static void start(struct kube_call *call, bool fresh_token)
 {
+    const bool is_write = verbs[call->verb].write;
+
+    if (is_write && !may_write(call)) {
+        (void)ps_fail(&call->err, PS_ECANCELED, "not sent: this process may no longer write");
+        refuse(call);
+        return;
+    }
     const struct http_header headers[] = {
         {"Accept", "application/json"},
         {"Content-Type", verbs[call->verb].content_type},
@@ -273,7 +327,8 @@ static void start(struct kube_call *call, bool fresh_token)
         .header_count = headers[1].value != NULL ? 2 : 1,
         .bearer = kube__token(call->client, fresh_token),
         .body = ps_str(call->body),
-        .timeout_ms = REQUEST_TIMEOUT_MS,
+        .timeout_ms = call->timeout_ms,
+        .may_send = is_write ? may_write : NULL,
         .on_done = on_answer,
         .self = call,
     };
@@ -289,6 +344,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
 
     call->client = client;
     call->verb = request->verb;
+    call->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : REQUEST_TIMEOUT_MS;
     call->done = done;
     call->self = self;
     call->next = client->calls;
@@ -296,8 +352,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
         call->next->prev = call;
     client->calls = call;
     if (make_url(client, request, &url, &call->err) != 0) {
-        call->timer = loop_timer_new(client->loop, on_refused, call);
-        loop_timer_set(call->timer, 0);
+        refuse(call);
         return call;
     }
     call->url = ps_buf_take(&url);

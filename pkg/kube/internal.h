@@ -29,11 +29,21 @@ struct kube_client {
     int64_t token_read_ms;
     struct kube_call *calls;
     size_t reflectors;
+    bool (*may_write)(void *self); /* NULL = always */
+    void *may_write_self;
+    struct kube__tally *tally; /* what has been counted so far; NULL = not measured */
 };
 
 /* The token to use now, or NULL; borrowed until the next call. `fresh` reads the file again in any
  * case. */
 const char *kube__token(struct kube_client *client, bool fresh);
+
+/* ---- tally.c -------------------------------------------------------------------------------- */
+
+struct kube__tally *kube__tally_new(struct metrics *metrics, const char *server);
+void kube__tally_free(struct kube__tally *tally); /* NULL is fine */
+/* One exchange has ended; status 0: without an answer. NULL tally: not measured. */
+void kube__tally_add(struct kube__tally *tally, const char *method, int status);
 
 /* ---- status.c ------------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "codec/codec.h"
 #include "http/http.h"
 #include "loop/loop.h"
+#include "metrics/metrics.h"
 
 /* ---- config ---------------------------------------------------------------------------------- */
 
@@ -75,6 +76,11 @@ struct kube_client *kube_client_new(struct loop *loop, const struct kube_config 
 /* Cancels all calls; its reflectors must have been freed. */
 void kube_client_free(struct kube_client *client);
 const char *kube_client_server(const struct kube_client *client);
+/* The write fence: asked before each write is begun, and again when its body is about to leave. A
+ * write that may not go ends with PS_ECANCELED, never `unknown`. `may_write` must not call kube. */
+void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self), void *self);
+/* Counts rest_client_requests_total{code,host,method}; the registry outlives the client. */
+void kube_client_measure(struct kube_client *client, struct metrics *metrics);
 
 enum kube_verb {
     KUBE_GET,
@@ -82,6 +88,7 @@ enum kube_verb {
     KUBE_CREATE,
     KUBE_PATCH_MERGE,
     KUBE_PATCH_STRATEGIC,
+    KUBE_UPDATE, /* the whole object, with its metadata.resourceVersion */
     KUBE_DELETE
 };
 
@@ -96,6 +103,7 @@ struct kube_request {
     const char *uid;            /* delete: precondition, required */
     bool raw;                   /* the path is given (e.g. "/version"), kind unused */
     const char *raw_path;
+    int64_t timeout_ms; /* of the whole exchange; 0 = 32 s */
 };
 
 struct kube_response {
@@ -114,8 +122,8 @@ struct kube_call;
 /* The call is valid until done or kube_cancel. Error mapping: 400/422 PS_EINVAL, 401 PS_EAUTH, 403
  * PS_EDENIED, 404 PS_ENOENT, 409 AlreadyExists PS_EEXIST, other 409 PS_ECONFLICT, 410 PS_EGONE,
  * 413 PS_ELIMIT, 429 PS_ETHROTTLED, 5xx PS_ESERVER. A 401 re-reads the token file and tries once
- * more (GET or not: a 401 has no effect). Nothing else is retried here. Creates and patches ask for
- * fieldManager=penstock and fieldValidation=Strict. Timeout 32 s. */
+ * more (GET or not: a 401 has no effect). Nothing else is retried here. Creates, patches and
+ * updates ask for fieldManager=penstock and fieldValidation=Strict. */
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);

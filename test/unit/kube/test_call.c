@@ -34,7 +34,7 @@ struct fixture {
     char reason[64];
     char *cause;
     struct json_t *object;
-    bool free_in_done;
+    bool free_in_done, may_write;
 };
 
 static void on_server(void *self, struct script_peer *peer, const struct script_request *request)
@@ -109,9 +109,10 @@ static void submit(struct fixture *f, const struct kube_request *request)
 static void verbs_go_over_the_wire_as_they_should(void **state)
 {
     (void)state;
-    struct json_t *body = js_object();
+    struct json_t *body = js_object(), *whole = js_object();
 
     js_set_str(body, "kind", "Pod");
+    js_set_str(js_child(whole, "metadata"), "resourceVersion", "7");
 
     const struct {
         struct kube_request request;
@@ -143,6 +144,10 @@ static void verbs_go_over_the_wire_as_they_should(void **state)
          "PATCH /prefix/api/v1/namespaces/n/pods/a?fieldManager=penstock&fieldValidation=Strict",
          "application/strategic-merge-patch+json",
          "{\"kind\":\"Pod\"}"},
+        {{.verb = KUBE_UPDATE, .kind = &pods, .namespace = "n", .name = "a", .body = whole},
+         "PUT /prefix/api/v1/namespaces/n/pods/a?fieldManager=penstock&fieldValidation=Strict",
+         "application/json",
+         "{\"metadata\":{\"resourceVersion\":\"7\"}}"},
         {{.verb = KUBE_DELETE, .kind = &pods, .namespace = "n", .name = "a", .uid = "u-1"},
          "DELETE /prefix/api/v1/namespaces/n/pods/a",
          "application/json",
@@ -172,6 +177,7 @@ static void verbs_go_over_the_wire_as_they_should(void **state)
             assert_true(ps_str_starts(ps_str(type + 16), rows[i].content_type));
     }
     js_unref(body);
+    js_unref(whole);
     teardown(&f);
 }
 
@@ -191,6 +197,8 @@ static void wrong_requests_are_refused_unsent(void **state)
         {.verb = KUBE_PATCH_MERGE, .kind = &pods, .namespace = "n", .body = body},
         {.verb = KUBE_PATCH_MERGE, .kind = &pods, .namespace = "n", .name = "a"},
         {.verb = KUBE_PATCH_STRATEGIC, .kind = &pods, .namespace = "n", .name = "a", .body = text},
+        {.verb = KUBE_UPDATE, .kind = &pods, .namespace = "n", .name = "a", .body = body},
+        {.verb = KUBE_UPDATE, .kind = &pods, .namespace = "n", .body = body},
         {.verb = KUBE_CREATE, .kind = &pods, .namespace = "n"},
         {.verb = KUBE_CREATE, .kind = &pods, .body = body},
         {.verb = KUBE_CREATE, .kind = &pods, .namespace = "n", .name = "a", .body = body},
@@ -522,6 +530,136 @@ static void client_may_be_freed_in_the_callback(void **state)
     }
 }
 
+static bool flag(void *self)
+{
+    return *(const bool *)self;
+}
+
+static bool some_times(void *self)
+{
+    int *left = self;
+
+    return (*left)-- > 0;
+}
+
+static void a_shut_fence_lets_nothing_be_written(void **state)
+{
+    (void)state;
+    struct json_t *body = js_object();
+    const struct kube_request write = {
+        .verb = KUBE_CREATE, .kind = &pods, .namespace = "n", .body = body};
+    const struct kube_request read = {
+        .verb = KUBE_GET, .kind = &pods, .namespace = "n", .name = "a"};
+    struct fixture f;
+    bool open = false;
+    int times = 1; /* open when it is asked for, shut when the body is about to leave */
+
+    setup(&f);
+    kube_client_fence(f.client, flag, &open);
+    submit(&f, &write);
+    assert_int_equal(f.last.code, PS_ECANCELED);
+    assert_false(f.last.unknown);
+    assert_int_equal(script_connections(f.script), 0);
+    submit(&f, &read);
+    assert_int_equal(f.last.code, 0);
+    kube_client_fence(f.client, some_times, &times);
+    submit(&f, &write);
+    assert_int_equal(f.last.code, PS_ECANCELED);
+    assert_false(f.last.unknown);
+    script_wait(f.loop, 30);
+    assert_int_equal(script_count(f.script), 1); /* the read: no whole write has come */
+    open = true;
+    kube_client_fence(f.client, flag, &open);
+    submit(&f, &write);
+    assert_int_equal(f.last.code, 0);
+    assert_int_equal(script_count(f.script), 2);
+    js_unref(body);
+    teardown(&f);
+}
+
+static void shut_it_again(void *self, struct script_peer *peer,
+                          const struct script_request *request)
+{
+    struct fixture *f = self;
+
+    (void)request;
+    f->may_write = false;
+    script_reply(peer, 401, "", "{}");
+}
+
+/* The write that is tried again with a fresh token is a new one for the fence. */
+static void a_second_try_is_fenced_too(void **state)
+{
+    (void)state;
+    struct json_t *body = js_object();
+    struct fixture f;
+
+    setup_with(&f, "old", "/nonexistent/token");
+    f.may_write = true;
+    kube_client_fence(f.client, flag, &f.may_write);
+    f.server = shut_it_again;
+    submit(&f, &(struct kube_request){
+                   .verb = KUBE_CREATE, .kind = &pods, .namespace = "n", .body = body});
+    assert_int_equal(f.last.code, PS_ECANCELED);
+    assert_int_equal(script_count(f.script), 1);
+    js_unref(body);
+    teardown(&f);
+}
+
+static void close_unread(void *self, struct script_peer *peer, const struct script_request *request)
+{
+    (void)self;
+    (void)request;
+    script_reset(peer);
+}
+
+static void assert_counted(struct metrics *metrics, const struct fixture *f, const char *code,
+                           const char *method, int n)
+{
+    PS_AUTO_BUF(line, 512);
+    PS_AUTO_BUF(text, METRICS_TEXT_MAX);
+
+    ps_buf_printf(&line, "\nrest_client_requests_total{code=\"%s\",host=\"%s\",method=\"%s\"} %d\n",
+                  code, script_url(f->script) + strlen("http://"), method, n);
+    metrics_print(metrics, &text);
+    if (strstr(ps_buf_text(&text), ps_buf_text(&line)) == NULL)
+        fail_msg("no %s in:\n%s", ps_buf_text(&line), ps_buf_text(&text));
+}
+
+static void requests_are_counted(void **state)
+{
+    (void)state;
+    struct json_t *body = js_object();
+    struct metrics *metrics = metrics_new();
+    struct fixture f;
+
+    setup(&f);
+    kube_client_measure(f.client, metrics);
+    assert_counted(metrics, &f, "<error>", "GET", 0);
+    for (int i = 0; i < 3; i++) {
+        submit(&f, &(struct kube_request){
+                       .verb = KUBE_GET, .kind = &pods, .namespace = "n", .name = "a"});
+    }
+    f.status = 409;
+    submit(&f, &(struct kube_request){
+                   .verb = KUBE_CREATE, .kind = &pods, .namespace = "n", .body = body});
+    f.server = close_unread;
+    submit(&f, &(struct kube_request){.verb = KUBE_LIST, .kind = &pods});
+    assert_counted(metrics, &f, "200", "GET", 3);
+    assert_counted(metrics, &f, "409", "POST", 1);
+    assert_counted(metrics, &f, "<error>", "GET", 1);
+    assert_counted(metrics, &f, "<error>", "POST", 0);
+    for (f.server = NULL, f.status = 440; f.status < 540; f.status++) {
+        submit(&f, &(struct kube_request){.verb = KUBE_LIST, .kind = &pods});
+        submit(&f, &(struct kube_request){.verb = KUBE_LIST, .kind = &pods});
+    }
+    assert_counted(metrics, &f, "441", "GET", 2); /* with a handle kept, … */
+    assert_counted(metrics, &f, "539", "GET", 2); /* … and without */
+    js_unref(body);
+    teardown(&f);
+    metrics_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,6 +675,9 @@ int main(void)
         cmocka_unit_test(the_token_file_alone_is_enough),
         cmocka_unit_test(cancelled_calls_stay_silent),
         cmocka_unit_test(client_may_be_freed_in_the_callback),
+        cmocka_unit_test(a_shut_fence_lets_nothing_be_written),
+        cmocka_unit_test(a_second_try_is_fenced_too),
+        cmocka_unit_test(requests_are_counted),
     };
 
     codec_init();

@@ -8,7 +8,7 @@
 
 #include "loop/loop.h"
 
-#define SCRIPT_REQUESTS_MAX 64
+#define SCRIPT_REQUESTS_MAX 512
 
 struct script;
 struct script_peer; /* one connection */
