@@ -45,6 +45,24 @@ void kube__tally_free(struct kube__tally *tally); /* NULL is fine */
 /* One exchange has ended; status 0: without an answer. NULL tally: not measured. */
 void kube__tally_add(struct kube__tally *tally, const char *method, int status);
 
+/* ---- lease_record.c ------------------------------------------------------------------------- */
+
+struct kube__lease_terms {
+    const char *namespace, *name, *identity;
+    int64_t duration_ms;
+};
+
+const char *kube__lease_holder(const struct json_t *lease); /* "" when nobody; NULL is fine */
+int64_t kube__lease_duration_ms(const struct json_t *lease);
+/* Has it what a later update must carry? */
+bool kube__lease_is_readable(const struct json_t *lease);
+/* The Lease with our record in it. What stands beside the record stays; of ours, when we have held
+ * it and since when. `seen` NULL: a new one. New reference. */
+struct json_t *kube__lease_make(const struct json_t *seen, const struct kube__lease_terms *terms,
+                                int64_t wall_ms);
+/* The Lease with nobody's record in it. New reference. */
+struct json_t *kube__lease_make_free(const struct json_t *seen, int64_t wall_ms);
+
 /* ---- status.c ------------------------------------------------------------------------------- */
 
 /* Fills *err from an answer that is not 2xx; *status is the parsed Status object (new reference) or

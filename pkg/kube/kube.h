@@ -128,6 +128,54 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);
 
+/* ---- leadership ----------------------------------------------------------------------------- */
+
+/*
+ * One of several processes leads: the one whose identity stands in a Lease (coordination.k8s.io/v1)
+ * and that renews it. The algorithm is client-go's: times of others are never compared with our
+ * clock, only how long we have seen a record unchanged. Stricter than client-go: leadership ends
+ * renew_deadline after the *start* of the last renewal that succeeded, and at once when another
+ * holder is read. It talks over connections of its own.
+ */
+struct kube_lease;
+
+struct kube_lease_options {
+    const char *namespace, *name;
+    const char *identity;   /* of this process and no other, ever: host name and a random part */
+    const char *user_agent; /* " leader-election" is appended */
+    /* 0 = 15000, 10000, 2000. Must hold: duration > renew deadline > 1.2 x retry; the duration is
+     * written in whole seconds, rounded up. */
+    int64_t duration_ms, renew_deadline_ms, retry_ms;
+    int64_t (*now_ms)(void); /* NULL = loop_now_ms; for tests */
+    struct metrics *metrics; /* leader_election_master_status, …; or NULL */
+};
+
+/* The last thing that the lease does in its turn: it may be freed there. */
+struct kube_lease_callbacks {
+    void (*on_gained)(void *self);
+    /* Leadership is over, by no wish of ours. Nothing may be written any more: the process should
+     * end at once. Nothing comes after it. */
+    void (*on_lost)(void *self, const char *why);
+    void *self;
+};
+
+/* NULL and *err for times that don't fit together, and names that are missing. */
+struct kube_lease *kube_lease_new(struct loop *loop, const struct kube_config *config,
+                                  const struct kube_lease_options *options,
+                                  const struct kube_lease_callbacks *callbacks,
+                                  struct ps_err *err) PS_MUST_CHECK;
+void kube_lease_start(struct kube_lease *lease);
+/* The fence: is a write that begins at now_ms (of the lease's clock) still covered? */
+bool kube_lease_may_write(const struct kube_lease *lease, int64_t now_ms);
+/* The same for now, as kube_client_fence wants it. */
+bool kube_lease_fence(void *lease);
+bool kube_lease_leads(const struct kube_lease *lease); /* has gained it and not lost or released */
+const char *kube_lease_holder(const struct kube_lease *lease); /* as read last; "" when nobody */
+/* Gives the lease back, so that another need not wait for it to expire. Only when the last write
+ * has ended. `released` comes once, after the renew deadline at the latest. */
+void kube_lease_release(struct kube_lease *lease, void (*released)(void *self), void *self);
+void kube_lease_free(struct kube_lease *lease); /* no callback after this; gives nothing back */
+
 /* ---- reflector ------------------------------------------------------------------------------ */
 
 /*
