@@ -308,6 +308,22 @@ static void on_holder(struct exec__call *call, const struct kube_response *respo
         after_stage(job);
 }
 
+/* Did the write end the object? A delete answers with the object while finalizers hold it, else
+ * with a Status. A patch that takes the last finalizer off a deleted object ends it, though the
+ * answer shows it as it was before. */
+static bool is_gone(const struct plan_op *op, const struct json_t *object)
+{
+    const struct json_t *left = js_path(op->body, "metadata.finalizers");
+
+    if (op->verb == PLAN_DELETE)
+        return js_path_str(object, "metadata.uid") == NULL;
+    if (js_path_str(object, "metadata.deletionTimestamp") == NULL)
+        return false;
+    if (js_type(left) != JS_ARRAY)
+        left = js_path(object, "metadata.finalizers");
+    return js_len(left) == 0;
+}
+
 static void on_op(struct exec__call *call, const struct kube_response *response)
 {
     struct exec__job *job = call->job;
@@ -327,15 +343,16 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
         (void)start_call(job, &request, index, on_holder);
         return;
     }
-    if (response->code == 0 && op->verb != PLAN_DELETE) {
-        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
-        if (op->verb == PLAN_PATCH_STATUS) /* told now: the next plan finds it told */
-            tell_events(job);
-    } else if (response->code == PS_ENOENT && op->verb == PLAN_DELETE) {
+    if ((response->code == 0 && is_gone(op, response->object)) ||
+        (response->code == PS_ENOENT && op->verb == PLAN_DELETE)) {
         exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
-    } else if (response->code != 0) {
+    } else if (response->code == 0) {
+        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
+    } else {
         note_failure(job, op, response);
     }
+    if (response->code == 0 && op->verb == PLAN_PATCH_STATUS)
+        tell_events(job); /* now: the next plan finds it told */
     if (job->pending == 0)
         after_stage(job);
 }

@@ -63,8 +63,8 @@ static void stages_run_in_order_and_each_at_once(void **state)
     assert_true(job_at(&f, "observe Deployment a") < next);
     assert_true(job_at(&f, "observe Deployment b") < next);
     assert_true(job_at(&f, "observe Service c") < next);
-    /* A delete's answer is no observation: finalizers may hold the object. */
-    assert_true(next < job_at(&f, "DELETE " JOB_SERVICES "/old\nplan\nPATCH " JOB_STATUS "\n"
+    assert_true(next < job_at(&f, "DELETE " JOB_SERVICES "/old\nabsent Service n/old\nplan\n"
+                                  "PATCH " JOB_STATUS "\n"
                                   "observe StreamDeployment s\ndone well -1 0") +
                            1);
     job_teardown(&f);
@@ -87,7 +87,7 @@ static void operations_go_over_the_wire_as_planned(void **state)
                      "POST " JOB_DEPLOYMENTS "\nobserve Deployment a\n"
                      "PATCH " JOB_DEPLOYMENTS "/b\nobserve Deployment b\n"
                      "PATCH " JOB_DEPLOYMENTS "/c\nobserve Deployment c\n"
-                     "DELETE " JOB_DEPLOYMENTS "/d\n"
+                     "DELETE " JOB_DEPLOYMENTS "/d\nabsent Deployment n/d\n"
                      "plan\ndone well -1 0\n");
     assert_true(job_is_in(script_text(f.script, 0), "{\"metadata\":{\"name\":\"a\"}}"));
     assert_true(job_is_in(script_text(f.script, 1), "application/merge-patch+json"));
@@ -202,9 +202,55 @@ static void a_delete_of_what_is_gone_is_done(void **state)
     job_run(&f);
     job_happened(&f, "plan\n"
                      "DELETE " JOB_DEPLOYMENTS "/a\nabsent Deployment n/a\n"
-                     "DELETE " JOB_SERVICES "/b\n"
+                     "DELETE " JOB_SERVICES "/b\nabsent Service n/b\n"
                      "plan\ndone well -1 0\n");
     job_teardown(&f);
+}
+
+#define GOING                                                                                      \
+    "{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"9\","   \
+    "\"deletionTimestamp\":\"2026-11-22T00:00:00Z\""
+
+/* Finalizers of others hold it; or ours was the last one, and the answer may still show it. */
+static void a_write_that_ends_an_object_is_told_from_one_that_does_not(void **state)
+{
+    (void)state;
+
+    static const struct {
+        enum plan_verb verb;
+        const char *patched, *answer, *seen;
+    } rows[] = {
+        {PLAN_DELETE, NULL, GOING ",\"finalizers\":[\"x\"]}}", "observe Deployment a\n"},
+        {PLAN_PATCH, "[]", GOING ",\"finalizers\":[\"penstock.dev/cleanup\"]}}",
+         "absent Deployment n/a\n"},
+        {PLAN_PATCH, "[\"x\"]", GOING ",\"finalizers\":[\"x\"]}}", "observe Deployment a\n"},
+        {PLAN_PATCH_STRATEGIC, NULL, GOING "}}", "absent Deployment n/a\n"},
+        {PLAN_PATCH_STRATEGIC, NULL, GOING ",\"finalizers\":[\"x\"]}}", "observe Deployment a\n"},
+    };
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct job_fixture f;
+        const char *method = rows[i].verb == PLAN_DELETE ? "DELETE" : "PATCH";
+        PS_AUTO_BUF(line, 256);
+        PS_AUTO_BUF(expected, 512);
+
+        ps_buf_printf(&line, "%s " JOB_DEPLOYMENTS "/a", method);
+        struct job_rule rules[] = {
+            {.line = ps_buf_text(&line), .status = 200, .body = rows[i].answer}, {0}};
+
+        job_setup(&f, rules);
+        struct plan *plan = job_prepare(&f, 0);
+
+        job_op(plan, 0, rows[i].verb, MODEL_DEPLOYMENT, "a");
+        if (rows[i].patched != NULL)
+            js_set(js_child(plan->ops[0].body, "metadata"), "finalizers",
+                   js_parse(ps_str(rows[i].patched), NULL));
+        job_run(&f);
+        ps_buf_printf(&expected, "plan\n%s\n%splan\ndone well -1 0\n", ps_buf_text(&line),
+                      rows[i].seen);
+        job_happened(&f, ps_buf_text(&expected));
+        job_teardown(&f);
+    }
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */
@@ -403,6 +449,7 @@ int main(void)
         cmocka_unit_test(the_rest_of_a_failed_stage_is_finished_and_observed),
         cmocka_unit_test(a_conflict_is_not_told_but_decided_anew),
         cmocka_unit_test(a_delete_of_what_is_gone_is_done),
+        cmocka_unit_test(a_write_that_ends_an_object_is_told_from_one_that_does_not),
         cmocka_unit_test(needs_are_read_and_become_facts),
         cmocka_unit_test(all_needs_of_a_plan_are_read_at_once),
         cmocka_unit_test(what_cannot_be_read_is_not_taken_for_absent),
