@@ -357,6 +357,14 @@ static int64_t retry_after_ms(CURL *easy)
     return seconds < RETRY_AFTER_MAX_MS / 1000 ? (int64_t)seconds * 1000 : RETRY_AFTER_MAX_MS;
 }
 
+/* curl's own words, but where it speaks of its callbacks. */
+static const char *words_of(const struct http_request *request, CURLcode code)
+{
+    if (code == CURLE_SEND_FAIL_REWIND)
+        return "the server closed the connection while the request was sent, and gave no answer";
+    return request->curl_error[0] ? request->curl_error : curl_easy_strerror(code);
+}
+
 void http__request_report(struct http_request *request, CURLcode code)
 {
     long status = 0;
@@ -368,8 +376,7 @@ void http__request_report(struct http_request *request, CURLcode code)
     /* Where curl wanted to repeat it, the second connection is counted too. */
     response.reused_connection = response.sent && (connects == 0 || code == CURLE_SEND_FAIL_REWIND);
     if (request->err.code == 0 && code != CURLE_OK) {
-        (void)ps_fail(&request->err, code_of(code), "%s",
-                      request->curl_error[0] ? request->curl_error : curl_easy_strerror(code));
+        (void)ps_fail(&request->err, code_of(code), "%s", words_of(request, code));
     }
     if (request->err.code != 0) {
         request->err.http_status = (int)status;

@@ -329,6 +329,7 @@ static void a_write_on_a_dying_connection_is_not_sent_again(void **state)
         assert_int_equal(script_count(f.script), 2); /* not 3 */
         assert_int_equal(f.done, 2);
         assert_int_equal(f.last.err.code, PS_EIO);
+        assert_null(strstr(f.last.err.message, "callback")); /* no words of the library's inside */
         assert_int_equal(f.last.status, 0);
         assert_true(f.last.sent);
         assert_true(f.last.reused_connection);
