@@ -107,6 +107,9 @@ class Operator:
     """The operator's process, run as deploy/ would: by the token of its ServiceAccount and the
     configuration that a pod has."""
 
+    namespace = OPERATOR_NAMESPACE
+    service_account = "penstock"
+
     def __init__(self, binary, cluster, kubectl, directory):
         self.binary = Path(binary)
         self.server = cluster    # whom the next start asks: something with host, port and ca_file
@@ -129,18 +132,20 @@ class Operator:
             "PATH": os.environ["PATH"],
             "KUBERNETES_SERVICE_HOST": self.server.host,
             "KUBERNETES_SERVICE_PORT": str(self.server.port),
-            "POD_NAMESPACE": OPERATOR_NAMESPACE,
+            "POD_NAMESPACE": self.namespace,
             "POD_NAME": "penstock-%d" % self.starts,
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
             **(environment or {})}
         self.starts += 1
         self.process = controlplane.start_child(
-            [self.binary, "--service-account-dir", account,
-             "--health-probe-bind-address", "127.0.0.1:%d" % self.port],
+            [self.binary, "--service-account-dir", account, *self.flags()],
             self.log, env=variables, cwd=self.dir)
         if wait:
             self.wait_ready()
+
+    def flags(self):
+        return ["--health-probe-bind-address", "127.0.0.1:%d" % self.port]
 
     def wait_ready(self):
         wait_for(lambda: self.probe("/readyz") == 200, "the operator's /readyz")
@@ -205,10 +210,10 @@ class Operator:
         directory = self.dir / "serviceaccount"
         directory.mkdir(mode=0o700, exist_ok=True)
         if not self.token:
-            self.token = self.kubectl("create", "token", "penstock", "-n", OPERATOR_NAMESPACE,
-                                      "--duration", "24h").strip()
+            self.token = self.kubectl("create", "token", self.service_account, "-n",
+                                      self.namespace, "--duration", "24h").strip()
         (directory / "token").write_text(self.token)
-        (directory / "namespace").write_text(OPERATOR_NAMESPACE)
+        (directory / "namespace").write_text(self.namespace)
         (directory / "ca.crt").write_bytes(Path(self.server.ca_file).read_bytes())
         return directory
 
