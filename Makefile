@@ -138,6 +138,7 @@ fuzz: ## fuzz every parser and planner: SECONDS=600 for longer, SEED=n for anoth
 
 e2e: asan ## end-to-end tests on a real API server (ARGS='-k name' for some of them)
 	$(Q)hack/controlplane/build >/dev/null
+	$(Q)hack/helm/build >/dev/null
 	$(Q)PENSTOCK_BIN=$${PENSTOCK_BIN:-$(CURDIR)/build/asan/penstock} hack/run-e2e $(ARGS)
 
 test: ## all tests; installs what it needs first
