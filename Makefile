@@ -97,7 +97,8 @@ OBJECTS   := $(call obj,$(sort $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(F
 # ---------------------------------------------------------------- targets
 
 .PHONY: help all programs units fuzzers objects asan debug clang unit golden goldens fuzz e2e test check lint \
-	check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck demo deps clean FORCE
+	check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck manifests demo deps \
+	clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
@@ -163,6 +164,9 @@ check-deps: ## layers, third-party headers, and purity of dsl, model and plan (b
 	@hack/check-deps build/release
 check-selftest: ## does every check notice a planted violation?
 	@hack/check-selftest
+
+manifests: ## write deploy/*.yaml and the CRDs of the Helm chart anew
+	@hack/render-manifests
 
 demo: ## a stream from `kubectl apply` to running pods, on a control plane of its own
 	@hack/demo
