@@ -9,7 +9,9 @@
  *   container.c   plan__app -> container
  *   kubernetes.c  plan__app -> Deployment and Service
  *   revision.c    rendered objects <-> ControllerRevision
- *   stream.c      the pass: what is wanted, what is there, what to do
+ *   stream.c      the pass: what stands in the way, and what is asked in which order
+ *   choose.c      what is wanted, and which revision is in force
+ *   children.c    what is there, and what to do
  *   status.c      what to tell
  */
 #ifndef PS_PLAN_INTERNAL_H
@@ -197,8 +199,14 @@ struct plan__pass {
     bool blind; /* what the revision in force holds cannot be known */
 };
 
+/* A watch that is behind catches up within that. */
+#define PLAN__STALE_RECHECK_MS 1000
+
+/* The first reason stays. */
+void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char *message);
 /* A merge patch of the CR's metadata; takes the body. */
 void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
+void plan__stream_revision(struct plan__pass *pass);
 void plan__stream_status(struct plan__pass *pass);
 void plan__stream_children(struct plan__pass *pass);
 void plan__stream_cleanup(struct plan__pass *pass);
