@@ -9,6 +9,7 @@ static const struct model_kind_info kinds[] = {
     [MODEL_CONFIG_MAP] = {"", "v1", "configmaps", "ConfigMap", true},
     [MODEL_NAMESPACE] = {"", "v1", "namespaces", "Namespace", false},
     [MODEL_DEPLOYMENT] = {"apps", "v1", "deployments", "Deployment", true},
+    [MODEL_STATEFUL_SET] = {"apps", "v1", "statefulsets", "StatefulSet", true},
     [MODEL_SERVICE] = {"", "v1", "services", "Service", true},
     [MODEL_REVISION] = {"apps", "v1", "controllerrevisions", "ControllerRevision", true},
     [MODEL_JOB] = {"batch", "v1", "jobs", "Job", true},
@@ -21,6 +22,11 @@ _Static_assert(PS_ARRAY_LEN(kinds) == MODEL_KIND_COUNT, "one row for each kind")
 const struct model_kind_info *model_kind_info(enum model_kind kind)
 {
     return &kinds[kind];
+}
+
+bool model_is_workload(enum model_kind kind)
+{
+    return kind == MODEL_DEPLOYMENT || kind == MODEL_STATEFUL_SET;
 }
 
 const char *model_kind_name(enum model_kind kind)

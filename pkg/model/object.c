@@ -57,7 +57,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->exit_code = -1;
 }
 
-static void read_deployment(struct model_object *o, const struct json_t *object)
+static void read_workload(struct model_object *o, const struct json_t *object)
 {
     const struct json_t *conditions = js_path(object, "status.conditions");
     const struct json_t *failure = model_condition_find(conditions, "ReplicaFailure");
@@ -73,6 +73,8 @@ static void read_deployment(struct model_object *o, const struct json_t *object)
         o->failure_reason = js_path_str(failure, "reason");
         o->failure_message = js_path_str(failure, "message");
     }
+    o->rolling = !ps_streq(js_path_str(object, "status.currentRevision"),
+                           js_path_str(object, "status.updateRevision"));
 }
 
 static void read_stream(struct model_object *o, const struct json_t *object)
@@ -295,7 +297,8 @@ static void read_kind(struct model_object *o, const struct json_t *object)
         read_task(o, object);
         break;
     case MODEL_DEPLOYMENT:
-        read_deployment(o, object);
+    case MODEL_STATEFUL_SET:
+        read_workload(o, object);
         break;
     case MODEL_REVISION:
         read_revision(o, object);

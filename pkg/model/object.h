@@ -16,6 +16,7 @@ enum model_kind {
     MODEL_CONFIG_MAP,
     MODEL_NAMESPACE,
     MODEL_DEPLOYMENT,
+    MODEL_STATEFUL_SET,
     MODEL_SERVICE,
     MODEL_REVISION,
     MODEL_JOB,
@@ -30,6 +31,8 @@ struct model_kind_info {
 };
 const struct model_kind_info *model_kind_info(enum model_kind kind);
 const char *model_kind_name(enum model_kind kind); /* "Deployment" */
+/* Does it run a stream's app? Deployment and StatefulSet. */
+bool model_is_workload(enum model_kind kind);
 
 /* ---- states of a launch ---------------------------------------------------------------------- */
 
@@ -90,10 +93,11 @@ struct model_object {
     /* TaskLaunch: as its status has them */
     enum model_task_phase task_phase;
     enum model_attempt_state attempt_state;
-    /* Deployment */
+    /* Deployment, StatefulSet */
     int64_t observed_generation, replicas, ready, updated, available, total;
     const char *replicas_before_suspend;
     const char *failure_reason, *failure_message; /* condition ReplicaFailure */
+    bool rolling; /* StatefulSet: from its current revision to another one */
     /* ControllerRevision */
     const char *spec_hash, *render_hash, *manifest, *redeploy;
     /* Job */

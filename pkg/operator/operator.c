@@ -39,7 +39,7 @@ static void on_subject(void *self, const char *text, struct exec_subject *out)
 
 static bool is_child_kind(enum model_kind kind)
 {
-    return kind == MODEL_DEPLOYMENT || kind == MODEL_SERVICE || kind == MODEL_REVISION ||
+    return model_is_workload(kind) || kind == MODEL_SERVICE || kind == MODEL_REVISION ||
            kind == MODEL_JOB;
 }
 

@@ -25,7 +25,7 @@ static void gather(struct ps_arena *arena, struct gathered *all, const struct op
 
 static bool has_pods(enum model_kind kind)
 {
-    return kind == MODEL_DEPLOYMENT || kind == MODEL_JOB;
+    return model_is_workload(kind) || kind == MODEL_JOB;
 }
 
 static struct gathered pods_of(struct controller *op, struct ps_arena *arena,

@@ -94,7 +94,7 @@ static void pod_changed(struct controller *op, const struct model_object *before
 {
     const struct model_object *pod = after ? after : before;
 
-    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_JOB};
+    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_STATEFUL_SET, MODEL_JOB};
 
     (void)essential;
     if (same_pod(before, after) || pod->app_id == NULL)
@@ -216,6 +216,7 @@ static const struct source {
     {MODEL_CONFIG_MAP, REGISTRIES, true, false, NULL, config_map_changed},
     {MODEL_NAMESPACE, ALL, false, false, NULL, namespace_changed},
     {MODEL_DEPLOYMENT, OURS, false, false, index_owner, child_changed},
+    {MODEL_STATEFUL_SET, OURS, false, false, index_owner, child_changed},
     {MODEL_SERVICE, OURS, false, true, index_owner, child_changed},
     {MODEL_REVISION, OURS, false, true, index_owner, child_changed},
     {MODEL_JOB, OURS, false, false, index_owner, child_changed},

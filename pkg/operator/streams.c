@@ -28,7 +28,8 @@ static void add_rivals(struct controller *op, struct operator__snapshot *snapsho
 struct plan *operator__plan_stream(struct controller *op, const char *namespace, const char *name,
                                    const struct operator__evidence *evidence)
 {
-    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_SERVICE, MODEL_REVISION};
+    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_STATEFUL_SET, MODEL_SERVICE,
+                                            MODEL_REVISION};
     const struct operator__about about = {.kind = MODEL_STREAM,
                                           .namespace = namespace,
                                           .name = name,

@@ -33,6 +33,7 @@ struct apps {
     struct plan__gather g;
     const struct model_stream *stream;
     const struct dsl_stream *dsl;
+    struct model_properties *over; /* of each app: what is laid over its options */
 };
 
 /* ---- what the app sees ---------------------------------------------------------------------- */
@@ -56,49 +57,70 @@ static void add_app_keys(struct apps *a, const char *target, struct model_proper
     }
 }
 
-/* Partitioned streams need ordered instances, which this version does not make. */
-static int check_partitions(struct apps *a, const struct plan__app *app,
-                            const struct model_properties *over)
+/* ---- partitions ------------------------------------------------------------------------------ */
+
+#define PRODUCER "spring.cloud.stream.bindings.output.producer."
+#define CONSUMER "spring.cloud.stream.bindings.input.consumer."
+
+/* Does it part what it writes? Said where it is deployed, as in SCDF: options of the definition
+ * don't count. */
+static bool parts_output(const struct model_properties *over)
 {
-    static const char *const keys[] = {
-        "spring.cloud.stream.bindings.output.producer.partitionKeyExpression",
-        "spring.cloud.stream.bindings.output.producer.partitionKeyExtractorClass"};
-
-    const char *partitioned =
-        model_properties_get(over, "spring.cloud.stream.bindings.input.consumer.partitioned");
-
-    if (app->index > 0 && !a->dsl->unbound && partitioned != NULL &&
-        ps_str_ieq(ps_str(partitioned), PS_STR("true"))) {
-        return plan__refuse(
-            &a->g, "NotSupportedYet",
-            "app %s: partitioned streams are not supported yet (consumer.partitioned)", app->label);
-    }
-    if (app->index + 1 == a->dsl->app_count)
-        return 0; /* nobody in this stream reads what it writes */
-    for (size_t i = 0; i < PS_ARRAY_LEN(keys) && !a->dsl->unbound; i++) {
-        if (model_properties_get(over, keys[i]) != NULL) {
-            return plan__refuse(
-                &a->g, "NotSupportedYet",
-                "app %s: partitioned streams are not supported yet (%s); remove the "
-                "property to deploy "
-                "without partitions",
-                app->label, keys[i] + strlen("spring.cloud.stream.bindings.output."));
-        }
-    }
-    return 0;
+    return model_properties_get(over, PRODUCER "partitionKeyExpression") != NULL ||
+           model_properties_get(over, PRODUCER "partitionKeyExtractorClass") != NULL;
 }
 
-static int properties_of(struct apps *a, size_t i, struct plan__app *app)
+static bool has_input(const struct apps *a, size_t i)
+{
+    return i > 0 || a->dsl->source != NULL;
+}
+
+static bool asks_for_parts(const struct model_properties *over)
+{
+    const char *asked = model_properties_get(over, CONSUMER "partitioned");
+
+    return asked != NULL && ps_str_ieq(ps_str(asked), PS_STR("true"));
+}
+
+static void set_producer(struct ps_arena *arena, struct model_properties *over,
+                         const struct plan__app *reader)
+{
+    const int64_t count = reader->settings.count > 0 ? reader->settings.count : 1;
+
+    model_properties_put(arena, over, PRODUCER "partitionCount",
+                         ps_arena_printf(arena, "%lld", (long long)count));
+    if (!parts_output(over))
+        model_properties_put(arena, over, PRODUCER "partitionKeyExpression", "payload");
+}
+
+/* Who reads parts needs to know which one: its instances are numbered. SCDF numbers them only if
+ * the app before it parts; an app that asks for parts of its own would always read the first. */
+static void partition(struct apps *a)
+{
+    struct plan__app *apps = a->g.wanted->apps;
+    const size_t n = a->dsl->app_count;
+
+    for (size_t i = 0; i < n; i++) {
+        const bool bound = !a->dsl->unbound, fed = bound && i > 0 && parts_output(&a->over[i - 1]);
+        const bool reads = fed || (bound && has_input(a, i) && asks_for_parts(&a->over[i]));
+
+        apps[i].indexed = reads || ps_streq(apps[i].settings.indexed, "true");
+        if (fed)
+            model_properties_put(a->g.arena, &a->over[i], CONSUMER "partitioned", "true");
+        if (reads && i > 0)
+            set_producer(a->g.arena, &a->over[i - 1], &apps[i]);
+    }
+}
+
+/* ---- all its properties ---------------------------------------------------------------------- */
+
+static void properties_of(struct apps *a, size_t i, struct plan__app *app)
 {
     struct ps_arena *arena = a->g.arena;
-    struct model_properties over = plan__copy_list(arena, &a->g.account->application_properties);
+    struct model_properties over = a->over[i];
     size_t count;
     const struct dsl_option *options = dsl_stream_properties(arena, a->dsl, i, &count);
 
-    add_app_keys(a, "*", &over);
-    add_app_keys(a, app->label, &over);
-    if (check_partitions(a, app, &over) != 0)
-        return PS_EINVAL;
     if (app->settings.count >= 0) {
         model_properties_put(arena, &over, "spring.cloud.stream.instanceCount",
                              ps_arena_printf(arena, "%lld", (long long)app->settings.count));
@@ -111,7 +133,6 @@ static int properties_of(struct apps *a, size_t i, struct plan__app *app)
         model_properties_put(arena, &app->properties, options[k].name, options[k].value);
     plan__put_all(arena, &app->properties, &over);
     model_properties_sort(&app->properties);
-    return 0;
 }
 
 static int port_of(struct plan__gather *g, struct plan__app *app)
@@ -138,9 +159,18 @@ static int app_of(struct apps *a, size_t i, struct plan__app *app)
     app->label = from->label;
     app->name = from->name;
     app->type = dsl_app_type_name(dsl_stream_app_type(a->dsl, i));
-    if (plan__image_of(&a->g, app) != 0 ||
-        plan__settings_of(&a->g, app->label, &app->settings) != 0 ||
-        properties_of(a, i, app) != 0 || port_of(&a->g, app) != 0)
+    if (plan__image_of(&a->g, app) != 0)
+        return PS_EINVAL;
+    a->over[i] = plan__copy_list(a->g.arena, &a->g.account->application_properties);
+    add_app_keys(a, "*", &a->over[i]);
+    add_app_keys(a, app->label, &a->over[i]);
+    return plan__settings_of(&a->g, app->label, &app->settings);
+}
+
+static int finish_app(struct apps *a, size_t i, struct plan__app *app)
+{
+    properties_of(a, i, app);
+    if (port_of(&a->g, app) != 0)
         return PS_EINVAL;
     return plan__check_entry_point(&a->g, app, NULL, 0);
 }
@@ -181,8 +211,14 @@ static int gather(struct apps *a)
     if (plan__base_settings(&a->g) != 0 || plan__check_keys(&a->g) != 0)
         return PS_EINVAL;
     wanted->apps = ps_arena_array(a->g.arena, dsl->app_count, sizeof(*wanted->apps));
+    a->over = ps_arena_array(a->g.arena, dsl->app_count, sizeof(*a->over));
     for (size_t i = 0; i < dsl->app_count; i++) {
         if (app_of(a, i, &wanted->apps[i]) != 0)
+            return PS_EINVAL;
+    }
+    partition(a); /* what an app gets hangs on its neighbours */
+    for (size_t i = 0; i < dsl->app_count; i++) {
+        if (finish_app(a, i, &wanted->apps[i]) != 0)
             return PS_EINVAL;
     }
     wanted->count = dsl->app_count;

@@ -102,7 +102,7 @@ static struct plan__place place_of(const struct plan__pass *pass, const struct p
 
 static const char *component(enum model_kind kind)
 {
-    return kind == MODEL_DEPLOYMENT ? "app" : "service";
+    return model_is_workload(kind) ? "app" : "service";
 }
 
 static void note_suspended(struct json_t *body, int64_t replicas, bool suspended)
@@ -130,7 +130,7 @@ static void create_child(struct plan__pass *pass, const struct plan__object *o)
 
     plan__own_labels(js_child(body, "metadata"), &place, o->app, o->changed_in, component(o->kind));
     note_body(pass, o, body);
-    if (o->kind == MODEL_DEPLOYMENT && pass->stream.suspend) {
+    if (model_is_workload(o->kind) && pass->stream.suspend) {
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
         js_set_int(js_child(body, "spec"), "replicas", 0);
     }
@@ -257,7 +257,7 @@ static void patch_replicas(const struct plan__pass *pass, const struct plan__obj
     const bool dropped = js_type(js_path(patch, "spec.replicas")) == JS_NULL;
     int64_t wanted = wanted_replicas(o, child);
 
-    if (o->kind != MODEL_DEPLOYMENT)
+    if (!model_is_workload(o->kind))
         return;
     if (dropped) {
         wanted = wanted > 0 ? wanted : 1;
@@ -284,6 +284,18 @@ static void replace_list(struct json_t *list)
     }
 }
 
+/* When nobody knows what it was, everything that we manage is written again, and lists as a whole:
+ * a strategic patch would leave in them what an unknown revision had. */
+static void write_whole(struct json_t *patch)
+{
+    static const char *const lists[] = {"spec.template.spec.containers",
+                                        "spec.template.spec.initContainers",
+                                        "spec.template.spec.volumes", "spec.ports"};
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(lists); i++)
+        replace_list(js_path(patch, lists[i]));
+}
+
 static void changed_child(struct plan__pass *pass, const struct plan__object *o,
                           const struct model_object *child)
 {
@@ -294,16 +306,12 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
 
     if (wait)
         return;
-    /* When nobody knows what it was, everything that we manage is written again, and lists as a
-     * whole: a strategic patch would leave in them what an unknown revision had. */
     struct json_t *diff PS_AUTO_JS = codec_strategic_diff(before ? before : empty, o->body);
     struct json_t *patch = patch_head(child);
 
     lay_over(patch, diff);
-    if (before == NULL) {
-        replace_list(js_path(patch, "spec.template.spec.containers"));
-        replace_list(js_path(patch, "spec.ports"));
-    }
+    if (before == NULL)
+        write_whole(patch);
     js_remove(patch, "apiVersion");
     js_remove(patch, "kind");
     js_remove(js_child(patch, "metadata"), "name");
@@ -322,7 +330,7 @@ static bool suspend_differs(const struct plan__pass *pass, const struct plan__ob
 {
     const bool noted = child->replicas_before_suspend != NULL;
 
-    return o->kind == MODEL_DEPLOYMENT &&
+    return model_is_workload(o->kind) &&
            (pass->stream.suspend ? !noted || child->replicas != 0 : noted);
 }
 
@@ -369,7 +377,7 @@ static bool is_replaced(const struct plan__pass *pass, const struct model_object
     for (size_t i = 0; i < pass->objects.count; i++) {
         const struct plan__object *o = &pass->objects.items[i];
 
-        if (o->kind != MODEL_DEPLOYMENT || !ps_streq(o->app, old->app))
+        if (!model_is_workload(o->kind) || !ps_streq(o->app, old->app))
             continue;
         const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
 

@@ -247,6 +247,8 @@ struct json_t *plan__container(const struct plan__container *c)
     add_resource(resources, "requests", "memory", settings->requests_memory);
     if (c->serves)
         add_probes(c, json);
+    if (c->indexed)
+        js_set(json, "volumeMounts", plan__index_mounts());
     return json;
 }
 

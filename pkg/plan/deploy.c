@@ -27,7 +27,7 @@ enum grammar {
     ANNOTATIONS,
     LABELS,
     RETRIES,
-    SWITCH,         /* true or false, without an effect */
+    SWITCH,         /* true or false */
     RESTART_POLICY, /* of a task */
     TASK_TTL,
     TASK_LIMIT, /* of an account; model reads it */
@@ -76,6 +76,11 @@ static const struct row rows[] = {
     {"podannotations", false, ANNOTATIONS, S(pod_annotations), ALL},
     {"jobannotations", false, ANNOTATIONS, S(job_annotations), TASKS},
     {"backofflimit", false, RETRIES, S(backoff_limit), TASKS},
+    {"indexed", true, SWITCH, S(indexed), STREAMS},
+    {"statefulsetvolumeclaimtemplatename", false, TEXT, S(claim_name), STREAMS},
+    {"statefulsetvolumeclaimtemplatestorage", false, MEBIBYTES, S(claim_size), STREAMS},
+    {"statefulsetvolumeclaimtemplatestorageclassname", false, TEXT, S(storage_class), STREAMS},
+    {"statefulsetinitcontainerimagename", false, TEXT, S(index_image), STREAMS},
     {"createjob", false, SWITCH, NOWHERE, TASKS},
     {"restartpolicy", false, RESTART_POLICY, NOWHERE, TASKS},
     {"ttlsecondsafterfinished", false, TASK_TTL, NOWHERE, TASKS},
@@ -107,7 +112,6 @@ static const char *const not_yet[] = {
     "group",
     "hostnetwork",
     "imagepullsecret",
-    "indexed",
     "initcontainer",
     "lifecycle",
     "limits",
@@ -130,7 +134,6 @@ static const char *const not_yet[] = {
     "shareprocess",
     "startupcommand",
     "startuptcp",
-    "statefulset",
     "taskservice",
     "terminationgrace",
     "tolerations",

@@ -7,7 +7,8 @@
  *   gather.c      what the apps of streams and tasks are gathered with: keys, images, warnings
  *   apps.c        definition + properties + registry + account -> one plan__app for each app
  *   container.c   plan__app -> container
- *   kubernetes.c  plan__app -> Deployment and Service
+ *   kubernetes.c  plan__app -> workload and Service
+ *   stateful.c    what a StatefulSet has that a Deployment has not
  *   revision.c    rendered objects <-> ControllerRevision
  *   stream.c      the pass: what stands in the way, and what is asked in which order
  *   choose.c      what is wanted, and which revision is in force
@@ -21,7 +22,7 @@
 #include "plan/plan.h"
 #include "plan/settings.h"
 
-/* An app has a Service and a Deployment. Revisions with more are damaged. */
+/* An app has a Service and a workload. Revisions with more are damaged. */
 #define PLAN__OBJECTS_MAX (DSL_APPS_MAX * 2)
 /* Creates and patches: the objects, a revision, the finalizer. The rest of a plan is for deletes;
  * what finds no room is deleted by a later plan. */
@@ -35,6 +36,7 @@ struct plan__app {
     struct plan__settings settings;
     int64_t port;
     size_t index; /* in the definition */
+    bool indexed; /* its instances are numbered: a StatefulSet */
 };
 
 struct plan__wanted {
@@ -110,6 +112,11 @@ void plan__mark(struct json_t *metadata, const struct plan__mark *mark);
 void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
                       int64_t revision, const char *component);
 
+/* What makes a StatefulSet of a workload with its pod template: numbered instances that find their
+ * numbers in a file, and a claim for each. */
+void plan__stateful(struct json_t *spec, const struct plan__app *app, const char *id,
+                    const struct json_t *labels);
+
 /* A container to be made. */
 struct plan__container {
     struct ps_arena *arena;
@@ -117,9 +124,14 @@ struct plan__container {
     const char *name, *image;
     const char *group;            /* NULL: none */
     bool serves;                  /* has ports and probes */
+    bool indexed;                 /* reads its number from a file */
     const char *const *arguments; /* stand behind the properties, and beat them */
     size_t argument_count;
 };
+
+/* Where an instance finds its number; the volume is mounted by whoever reads or writes it. */
+#define PLAN__INDEX_VOLUME "config"
+struct json_t *plan__index_mounts(void);
 /* New reference. */
 struct json_t *plan__container(const struct plan__container *c);
 /* Of arguments and variables, in bytes. */

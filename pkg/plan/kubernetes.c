@@ -1,35 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects of a stream app on Kubernetes: names, labels, Deployment and Service as SCDF makes
- * them. */
+/* The objects of a stream app on Kubernetes: names, labels, workload and Service as SCDF makes
+ * them.
+ */
 #include "plan/internal.h"
 
 #include <string.h>
 
-#define PART_OF  "spring-cloud-dataflow"
-#define MANAGER  "penstock"
+#define PART_OF          "spring-cloud-dataflow"
+#define MANAGER          "penstock"
+/* Pods get the name and 11 characters more as a label's value: kubernetes/kubernetes#64023. */
+#define STATEFUL_SET_MAX 52
 /* Arguments and variables of all apps of a stream. More could not be kept as a revision. */
-#define TEXT_MAX ((size_t)4 * 1024 * 1024)
+#define TEXT_MAX         ((size_t)4 * 1024 * 1024)
 
 struct render {
     struct ps_arena *arena;
     const struct plan__place *place;
     const struct plan__app *app;
-    const char *id;      /* <stream>-<app>-v<N>: Deployment, container and two labels */
-    const char *service; /* <stream>-<app> */
+    enum model_kind kind; /* of the workload */
+    const char *id;       /* <stream>-<app>-v<N>: workload, container and two labels */
+    const char *service;  /* <stream>-<app> */
 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-static int check_name(const char *name, const char *label, const char **reason, struct ps_err *err)
+static int check_name(const char *name, const char *label, enum model_kind kind,
+                      const char **reason, struct ps_err *err)
 {
-    const size_t n = strlen(name);
+    const size_t n = strlen(name),
+                 max = kind == MODEL_STATEFUL_SET ? STATEFUL_SET_MAX : MODEL_LABEL_MAX;
 
-    if (n > MODEL_LABEL_MAX) {
+    if (n > max) {
         *reason = "NameTooLong";
-        return ps_fail(err, PS_EINVAL,
-                       "app %s: the name %s has %zu characters, Kubernetes allows %d; shorten "
-                       "spec.streamName or the app's label",
-                       label, name, n, MODEL_LABEL_MAX);
+        return ps_fail(
+            err, PS_EINVAL,
+            "app %s: the name %s has %zu characters, Kubernetes allows %zu for a %s; shorten "
+            "spec.streamName or the app's label",
+            label, name, n, max, model_kind_name(kind));
     }
     for (size_t i = 0; i < n; i++) {
         const char c = name[i];
@@ -46,20 +53,24 @@ static int check_name(const char *name, const char *label, const char **reason, 
     return 0;
 }
 
-/* The workload of the app that is there already, so that it keeps its name. */
-static const char *kept_name(const struct plan__place *place, const char *label)
+/* The workload of the app that is there already, so that it keeps its name. One of another kind
+ * gives it none: the two stand side by side for a while. */
+static const char *kept_name(const struct render *r)
 {
+    const struct plan__place *place = r->place;
+    const char *label = r->app->label;
+
     for (size_t i = 0; place->current != NULL && i < place->current->count; i++) {
         const struct plan__object *o = &place->current->items[i];
 
-        if (o->kind == MODEL_DEPLOYMENT && ps_streq(o->app, label) &&
+        if (o->kind == r->kind && ps_streq(o->app, label) &&
             ps_streq(o->namespace, place->namespace))
             return o->name;
     }
     for (size_t i = 0; i < place->child_count; i++) {
         const struct model_object *c = place->children[i];
 
-        if (c->kind == MODEL_DEPLOYMENT && !c->deleting && ps_streq(c->app, label) &&
+        if (c->kind == r->kind && !c->deleting && ps_streq(c->app, label) &&
             ps_streq(c->namespace, place->namespace))
             return c->name;
     }
@@ -70,14 +81,14 @@ static int name_app(struct render *r, const char **reason, struct ps_err *err)
 {
     const char *stream = model_lower(r->arena, r->place->stream->stream_name);
     const char *label = model_lower(r->arena, r->app->label);
-    const char *kept = kept_name(r->place, r->app->label);
+    const char *kept = kept_name(r);
 
     r->service = ps_arena_printf(r->arena, "%s-%s", stream, label);
     r->id = kept ? ps_arena_dup(r->arena, kept)
                  : ps_arena_printf(r->arena, "%s-v%lld", r->service, (long long)r->place->number);
-    const int rc = check_name(r->service, r->app->label, reason, err);
+    const int rc = check_name(r->service, r->app->label, MODEL_SERVICE, reason, err);
 
-    return rc != 0 ? rc : check_name(r->id, r->app->label, reason, err);
+    return rc != 0 ? rc : check_name(r->id, r->app->label, r->kind, reason, err);
 }
 
 /* ---- labels ---------------------------------------------------------------------------------- */
@@ -183,13 +194,14 @@ static struct json_t *container(const struct render *r)
                                       .name = r->id,
                                       .image = r->app->image,
                                       .group = r->place->stream->stream_name,
-                                      .serves = true};
+                                      .serves = true,
+                                      .indexed = r->app->indexed};
 
     return plan__container(&c);
 }
 
 /* SCDF's own labels win over the user's. */
-static struct json_t *deployment_labels(const struct render *r)
+static struct json_t *workload_labels(const struct render *r)
 {
     struct json_t *labels = js_object();
 
@@ -199,16 +211,16 @@ static struct json_t *deployment_labels(const struct render *r)
     return labels;
 }
 
-static struct json_t *deployment(const struct render *r)
+static struct json_t *workload(const struct render *r)
 {
-    struct json_t *json = object_head(r, MODEL_DEPLOYMENT, r->id), *spec = js_child(json, "spec");
+    struct json_t *json = object_head(r, r->kind, r->id), *spec = js_child(json, "spec");
     struct json_t *template = js_child(spec, "template"), *containers = js_array();
 
-    js_set(js_child(json, "metadata"), "labels", deployment_labels(r));
+    js_set(js_child(json, "metadata"), "labels", workload_labels(r));
     if (r->app->settings.count >= 0)
         js_set_int(spec, "replicas", r->app->settings.count);
     js_set(js_child(spec, "selector"), "matchLabels", id_labels(r));
-    js_set(js_child(template, "metadata"), "labels", deployment_labels(r));
+    js_set(js_child(template, "metadata"), "labels", workload_labels(r));
     if (r->app->settings.pod_annotations.count > 0) {
         plan__set_all(js_child(js_child(template, "metadata"), "annotations"),
                       &r->app->settings.pod_annotations);
@@ -216,6 +228,11 @@ static struct json_t *deployment(const struct render *r)
     js_push(containers, container(r));
     js_set(js_child(template, "spec"), "containers", containers);
     js_set_str(js_child(template, "spec"), "restartPolicy", "Always");
+    if (r->kind == MODEL_STATEFUL_SET) {
+        struct json_t *labels PS_AUTO_JS = object_labels(r);
+
+        plan__stateful(spec, r->app, r->id, labels);
+    }
     return json;
 }
 
@@ -293,7 +310,7 @@ static int render_app(struct plan__objects *out, struct render *r, const char **
     if (rc != 0)
         return rc;
     add_object(out, r, MODEL_SERVICE, r->service, service(r));
-    add_object(out, r, MODEL_DEPLOYMENT, r->id, deployment(r));
+    add_object(out, r, r->kind, r->id, workload(r));
     return 0;
 }
 
@@ -307,7 +324,10 @@ int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
     int rc = 0;
 
     for (size_t i = wanted->count; rc == 0 && i-- > 0;) { /* the sink first, as SCDF deploys */
-        struct render r = {.arena = arena, .place = place, .app = &wanted->apps[i]};
+        struct render r = {.arena = arena,
+                           .place = place,
+                           .app = &wanted->apps[i],
+                           .kind = wanted->apps[i].indexed ? MODEL_STATEFUL_SET : MODEL_DEPLOYMENT};
 
         size += plan__text_size(r.app);
         rc = size > TEXT_MAX ? too_large(reason, err) : render_app(out, &r, reason, err);

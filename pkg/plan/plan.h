@@ -73,9 +73,9 @@ struct plan_snapshot {
     const struct model_registry *registry;
     const struct model_object *target_namespace; /* NULL: there is none */
 
-    /* Deployments, Services, ControllerRevisions (of a stream) or Jobs (of a task) whose owner
-     * annotation names this CR, and the pods of its apps. Complete: the watches were in step when
-     * the snapshot was taken. */
+    /* Deployments, StatefulSets, Services, ControllerRevisions (of a stream) or Jobs (of a task)
+     * whose owner annotation names this CR, and the pods of its apps. Complete: the watches were in
+     * step when the snapshot was taken. */
     const struct model_object *const *children;
     size_t child_count;
     const struct model_object *const *pods;

@@ -134,14 +134,15 @@ struct json_t *plan__revision_body(struct ps_arena *arena, const struct model_st
 
 static int kind_of(const char *name, enum model_kind *kind)
 {
-    if (ps_streq(name, model_kind_name(MODEL_DEPLOYMENT))) {
-        *kind = MODEL_DEPLOYMENT;
-    } else if (ps_streq(name, model_kind_name(MODEL_SERVICE))) {
-        *kind = MODEL_SERVICE;
-    } else {
-        return PS_EINVAL;
+    static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_STATEFUL_SET, MODEL_SERVICE};
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(kinds); i++) {
+        if (ps_streq(name, model_kind_name(kinds[i]))) {
+            *kind = kinds[i];
+            return 0;
+        }
     }
-    return 0;
+    return PS_EINVAL;
 }
 
 static int unpack(const char *text, struct json_t **out, struct ps_err *err)

@@ -35,6 +35,9 @@ struct plan__settings {
     struct model_properties env;
     const char *entry_point; /* how properties reach the app: "exec", "boot" or "shell" */
     struct model_properties labels, pod_annotations, job_annotations;
+    /* Of a StatefulSet: NULL is the default. */
+    const char *indexed; /* "true", "false" */
+    const char *claim_name, *claim_size, *storage_class, *index_image;
     int64_t backoff_limit; /* of a task: attempts after the first; -1 = not given */
 };
 

@@ -108,7 +108,8 @@ static void explain(struct plan__pass *pass, const struct model_object *child,
 static enum state settled_state(const struct model_object *child, const struct pods *pods)
 {
     const bool rolled_out = child->observed_generation >= child->generation &&
-                            child->updated >= child->replicas && child->total <= child->replicas;
+                            child->updated >= child->replicas && child->total <= child->replicas &&
+                            !child->rolling;
 
     if (rolled_out && child->ready >= child->replicas)
         return DEPLOYED;
@@ -227,7 +228,7 @@ static struct summary sum_apps(struct plan__pass *pass)
     for (size_t i = pass->objects.count; i-- > 0;) {
         const struct plan__object *o = &pass->objects.items[i];
 
-        if (o->kind != MODEL_DEPLOYMENT)
+        if (!model_is_workload(o->kind))
             continue;
         const struct app_state state = app_state(pass, o);
 

@@ -210,13 +210,19 @@ class Space:
         return {d["metadata"]["name"]: d
                 for d in self.kubectl.list("deployments.apps", where or self.target)}
 
+    def stateful_sets(self):
+        """The StatefulSets by name."""
+        return {s["metadata"]["name"]: s
+                for s in self.kubectl.list("statefulsets.apps", self.target)}
+
     def revisions(self):
         """The ControllerRevisions, oldest first."""
         return sorted(self.kubectl.list("controllerrevisions.apps", self.ns),
                       key=lambda r: r["revision"])
 
     def leftovers(self, *namespaces):
-        kinds = "deployments,replicasets,pods,services,controllerrevisions,jobs"
+        kinds = ("deployments,statefulsets,replicasets,pods,services,controllerrevisions,jobs,"
+                 "persistentvolumeclaims")
         return ["%s/%s" % (o["kind"], o["metadata"]["name"])
                 for ns in namespaces or (self.ns, self.target)
                 for o in self.kubectl.list(kinds, ns)]

@@ -231,16 +231,16 @@ class Operator:
 
 
 class History:
-    """All that happened to the Jobs of a cluster since this was made, from a watch: what was there
-    for a moment only is seen too. Needs a cluster whose API server goes on meanwhile."""
+    """All that happened to the Jobs (or other objects) of a cluster since this was made, from a
+    watch: what was there for a moment only is seen too. Needs a cluster whose API server goes on
+    meanwhile."""
 
-    def __init__(self, kubectl, directory):
-        version = json.loads(kubectl("get", "--raw", "/apis/batch/v1/jobs?limit=1"))[
-            "metadata"]["resourceVersion"]
-        self.path = Path(directory) / "jobs.watch"
+    def __init__(self, kubectl, directory, url="/apis/batch/v1/jobs"):
+        version = json.loads(kubectl("get", "--raw", url + "?limit=1"))["metadata"][
+            "resourceVersion"]
+        self.path = Path(directory) / (url.rsplit("/", 1)[1] + ".watch")
         self.process = controlplane.start_child(
-            [*kubectl.base, "get", "--raw",
-             "/apis/batch/v1/jobs?watch=1&resourceVersion=%s" % version],
+            [*kubectl.base, "get", "--raw", "%s?watch=1&resourceVersion=%s" % (url, version)],
             self.path, env={"PATH": os.environ["PATH"]})
 
     def close(self):

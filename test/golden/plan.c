@@ -9,7 +9,7 @@
  *
  *   in children: {"fromCase": CASE, "ops": ["Deployment/foo-predict-v1"], "merge": {}}
  *       what those create operations make, all of them without "ops"; "ready": true rolls out
- *       Deployments; merge is laid over each
+ *       workloads; merge is laid over each
  *
  *   in facts: {"fromCase": CASE, "op": "ControllerRevision/foo-1"}
  *       present, with that body
@@ -142,7 +142,8 @@ static void add_children(struct json_t *list, const struct json_t *from, int dep
             continue;
         struct json_t *object PS_AUTO_JS = created(op), *child = js_object();
 
-        if (js_path_bool(from, "ready", false) && ps_streq(js_path_str(op, "kind"), "Deployment"))
+        if (js_path_bool(from, "ready", false) &&
+            model_is_workload(snapshot_kind(js_path_str(op, "kind"))))
             roll_out(object);
         js_set_str(child, "kind", js_path_str(op, "kind"));
         js_set(child, "object",

@@ -246,6 +246,27 @@ static void a_deployment_is_projected(void **state)
     ps_free(o);
 }
 
+static void a_stateful_set_is_projected(void **state)
+{
+    struct model_object *o =
+        project(MODEL_STATEFUL_SET,
+                "{" META "}, 'spec': {'replicas': 3}, 'status': {'observedGeneration': 4, "
+                "'replicas': 3, 'readyReplicas': 2, 'updatedReplicas': 1, "
+                "'currentRevision': 'n-1', 'updateRevision': 'n-2'}}");
+
+    (void)state;
+    assert_non_null(o);
+    assert_int_equal(o->replicas, 3);
+    assert_int_equal(o->ready, 2);
+    assert_int_equal(o->updated, 1);
+    assert_true(o->rolling);
+    ps_free(o);
+    o = project(MODEL_STATEFUL_SET, "{" META "}, 'status': {'currentRevision': 'n-2', "
+                                    "'updateRevision': 'n-2'}}");
+    assert_false(o->rolling);
+    ps_free(o);
+}
+
 static void a_pod_tells_its_cause(void **state)
 {
     static const struct {
@@ -422,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_stream_has_limits),
         cmocka_unit_test(objects_without_an_identity_are_none),
         cmocka_unit_test(a_deployment_is_projected),
+        cmocka_unit_test(a_stateful_set_is_projected),
         cmocka_unit_test(a_pod_tells_its_cause),
         cmocka_unit_test(other_kinds_are_projected),
         cmocka_unit_test(long_texts_are_cut),

@@ -61,14 +61,14 @@ struct json_t *render_plan(const char *spec, const char *account)
     return json;
 }
 
-const struct json_t *render_deployment(const struct json_t *plan, const char *app)
+const struct json_t *render_workload(const struct json_t *plan, const char *app)
 {
     const struct json_t *ops = js_get(plan, "ops");
 
     for (size_t i = 0; i < js_len(ops); i++) {
         const struct json_t *op = js_at(ops, i);
 
-        if (ps_streq(js_path_str(op, "kind"), "Deployment") &&
+        if (model_is_workload(snapshot_kind(js_path_str(op, "kind"))) &&
             ps_streq(js_str(js_get(js_path(op, "body.metadata.labels"), MODEL_LABEL_APP)), app))
             return js_get(op, "body");
     }
@@ -77,7 +77,7 @@ const struct json_t *render_deployment(const struct json_t *plan, const char *ap
 
 const struct json_t *render_container(const struct json_t *plan, const char *app)
 {
-    return js_at(js_path(render_deployment(plan, app), "spec.template.spec.containers"), 0);
+    return js_at(js_path(render_workload(plan, app), "spec.template.spec.containers"), 0);
 }
 
 static bool has_arg(const struct json_t *container, const char *arg)

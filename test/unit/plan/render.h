@@ -17,7 +17,7 @@ struct json_t *render_plan(const char *spec, const char *account);
 struct json_t *render_json(const char *text); /* ' for " */
 
 /* These borrow from the plan; NULL when there is no such thing. */
-const struct json_t *render_deployment(const struct json_t *plan, const char *app);
+const struct json_t *render_workload(const struct json_t *plan, const char *app);
 const struct json_t *render_container(const struct json_t *plan, const char *app);
 bool render_has_arg(const struct json_t *plan, const char *app, const char *arg);
 /* Any argument that begins like this. */

@@ -168,7 +168,7 @@ static void no_count_no_instance_count(void **state)
 
     (void)state;
     assert_false(render_has_key(plan, "cardata", "--spring.cloud.stream.instanceCount"));
-    assert_null(js_path(render_deployment(plan, "cardata"), "spec.replicas"));
+    assert_null(js_path(render_workload(plan, "cardata"), "spec.replicas"));
 }
 
 static void the_port_of_the_app(void **state)
@@ -272,15 +272,6 @@ static void refusals_name_the_place(void **state)
          "'a-stream-name-that-is-nearly-as-long-as-kubernetes-allows-it'}",
          "NameTooLong", "63"},
         {"{'definition': 'cardata | cassandra', 'streamName': 'x-'}", "InvalidSpec", "x-"},
-        {"{'definition': 'cardata | predict | cassandra', 'properties': "
-         "{'app.predict.producer.partitionKeyExpression': 'x'}}",
-         "NotSupportedYet", "predict"},
-        {"{'definition': 'cardata | predict | cassandra', 'properties': "
-         "{'app.*.producer.partitionKeyExtractorClass': 'x'}}",
-         "NotSupportedYet", "partitionKeyExtractorClass"},
-        {"{'definition': 'cardata | cassandra', 'properties': "
-         "{'app.cassandra.consumer.partitioned': 'True'}}",
-         "NotSupportedYet", "consumer.partitioned"},
     };
 
     (void)state;
@@ -297,20 +288,6 @@ static void refusals_name_the_place(void **state)
     }
 }
 
-/* A key on the last app changes nothing in this stream. */
-static void partition_keys_for_others(void **state)
-{
-    struct json_t *plan PS_AUTO_JS =
-        render_plan("{'definition': 'cardata > :out', 'properties': "
-                    "{'app.cardata.producer.partitionKeyExpression': 'x'}}",
-                    NULL);
-
-    (void)state;
-    assert_true(
-        render_has_arg(plan, "cardata",
-                       "--spring.cloud.stream.bindings.output.producer.partitionKeyExpression=x"));
-}
-
 static void every_ignored_key_is_named(void **state)
 {
     static const char *const keys[] = {
@@ -325,7 +302,6 @@ static void every_ignored_key_is_named(void **state)
         "version.nobody",
         "version.cardata.x",
         "spring.cloud.dataflow.skipper.platformName",
-        "deployer.cardata.indexed",
         "deployer.cardata.kubernetes.backoffLimit",
         "deployer.cardata.kubernetes.restartPolicy",
         "deployer.cardata.kubernetes.ttlSecondsAfterFinished",
@@ -414,7 +390,7 @@ static void labels_and_annotations_of_streams(void **state)
         "{'deployer.cardata.kubernetes.deploymentLabels': 'team:a,role:mine,spring-app-id:x', "
         "'deployer.cardata.kubernetes.podAnnotations': 'a:b'}}",
         NULL);
-    const struct json_t *body = render_deployment(plan, "cardata");
+    const struct json_t *body = render_workload(plan, "cardata");
     const struct json_t *places[] = {js_path(body, "metadata.labels"),
                                      js_path(body, "spec.template.metadata.labels")};
 
@@ -427,8 +403,7 @@ static void labels_and_annotations_of_streams(void **state)
     assert_null(js_get(js_path(body, "spec.selector.matchLabels"), "team"));
     assert_string_equal(js_path_str(body, "spec.template.metadata.annotations.a"), "b");
     assert_null(js_path(body, "metadata.annotations.a"));
-    assert_null(
-        js_path(render_deployment(plan, "cassandra"), "spec.template.metadata.annotations"));
+    assert_null(js_path(render_workload(plan, "cassandra"), "spec.template.metadata.annotations"));
 }
 
 /* ---- secrets and sizes
@@ -529,7 +504,6 @@ int main(void)
         cmocka_unit_test(the_port_of_the_app),
         cmocka_unit_test(images_and_versions),
         cmocka_unit_test(refusals_name_the_place),
-        cmocka_unit_test(partition_keys_for_others),
         cmocka_unit_test(every_ignored_key_is_named),
         cmocka_unit_test(other_platforms_are_no_warning),
         cmocka_unit_test(many_warnings_are_cut),

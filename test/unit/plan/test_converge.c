@@ -59,6 +59,9 @@ static const char *const properties[][2] = {
     {"app.cardata.server.port", "8081"},
     {"version.predict", "2"},
     {"deployer.predict.kubernetes.nonsense", "1"},
+    {"app.cardata.producer.partitionKeyExpression", "payload.vin"},
+    {"app.predict.consumer.partitioned", "true"},
+    {"deployer.log.indexed", "true"},
 };
 
 /* ---- random inputs

@@ -63,6 +63,11 @@ static const char *dump(struct ps_arena *arena, const struct plan__settings *s)
         add_text(&out, "entry", s->entry_point);
     if (s->backoff_limit >= 0)
         ps_buf_printf(&out, "backoff=%lld ", (long long)s->backoff_limit);
+    add_text(&out, "indexed", s->indexed);
+    add_text(&out, "claim", s->claim_name);
+    add_text(&out, "size", s->claim_size);
+    add_text(&out, "class", s->storage_class);
+    add_text(&out, "index", s->index_image);
     add_list(&out, "", &s->env);
     add_list(&out, "label ", &s->labels);
     add_list(&out, "pod ", &s->pod_annotations);
@@ -117,6 +122,15 @@ static void every_key(void **state)
         {true, "count", "1.5", NULL},
         {true, "count", "10001", NULL},
         {true, "count", "99999999999999999999", NULL},
+        {true, "indexed", "true", "indexed=true"},
+        {true, "indexed", "False", "indexed=false"},
+        {true, "indexed", "1", NULL},
+        {false, "statefulSet.volumeClaimTemplate.name", "data", "claim=data"},
+        {false, "statefulSet.volumeClaimTemplate.storage", "64", "size=64Mi"},
+        {false, "stateful-set.volume-claim-template.storage", "2g", "size=2048Mi"},
+        {false, "statefulSet.volumeClaimTemplate.storage", "much", NULL},
+        {false, "statefulSet.volumeClaimTemplate.storageClassName", "fast", "class=fast"},
+        {false, "statefulSetInitContainerImageName", "x/busybox:1", "index=x/busybox:1"},
         {true, "memory", "512", "limits.memory=512Mi"},
         {true, "memory", "512m", "limits.memory=512Mi"},
         {true, "memory", "512M", "limits.memory=512Mi"},
@@ -314,10 +328,10 @@ static void known_and_strange_keys(void **state)
         {"nodeSelector", false, PLAN__NOT_YET},
         {"volumeMounts", false, PLAN__NOT_YET},
         {"limits.ephemeral-storage", false, PLAN__NOT_YET},
-        {"statefulSet.volumeClaimTemplate.storage", false, PLAN__NOT_YET},
+        {"statefulSet.nonsense", false, PLAN__STRANGE},
         {"lifecycle.preStop.exec.command", false, PLAN__NOT_YET},
         {"livenessTcpProbePort", false, PLAN__NOT_YET},
-        {"indexed", true, PLAN__NOT_YET},
+        {"indexed", false, PLAN__STRANGE}, /* generic only */
         {"disk", true, PLAN__NOT_YET},
         {"nonsense", false, PLAN__STRANGE},
         {"nonsense", true, PLAN__STRANGE},

@@ -257,7 +257,7 @@ void world_tick(struct world *world)
     for (size_t i = 0; i < js_len(world->objects); i++) {
         const struct json_t *item = js_at(world->objects, i);
 
-        if (ps_streq(js_path_str(item, "kind"), "Deployment"))
+        if (model_is_workload(snapshot_kind(js_path_str(item, "kind"))))
             roll_out(world, js_get(item, "object"));
     }
 }
@@ -304,7 +304,7 @@ static enum outcome create(struct world *world, const struct plan_op *op)
     stamp(world, object, "uid");
     stamp(world, object, "resourceVersion");
     js_set_int(js_child(object, "metadata"), "generation", 1);
-    if (op->kind == MODEL_DEPLOYMENT && js_path(object, "spec.replicas") == NULL)
+    if (model_is_workload(op->kind) && js_path(object, "spec.replicas") == NULL)
         js_set_int(js_child(object, "spec"), "replicas", 1);
     add_item(world, op->kind, object);
     return DONE;
@@ -347,7 +347,7 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
         js_set_int(js_child(result, "metadata"), "generation",
                    js_path_int(object, "metadata.generation", 0) + 1);
     stamp(world, result, "resourceVersion");
-    if (op->kind == MODEL_DEPLOYMENT && js_path(result, "spec.replicas") == NULL)
+    if (model_is_workload(op->kind) && js_path(result, "spec.replicas") == NULL)
         js_set_int(js_child(result, "spec"), "replicas", 1); /* the server's default */
     if (op->kind != MODEL_STREAM) {
         replace(world, op, result);
