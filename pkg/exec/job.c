@@ -372,7 +372,8 @@ static void start_op(struct exec__job *job, size_t i)
                                          .subresource =
                                              op->verb == PLAN_PATCH_STATUS ? "status" : NULL,
                                          .body = op->body,
-                                         .uid = op->uid};
+                                         .uid = op->uid,
+                                         .foreground = op->foreground};
 
     (void)start_call(job, &request, i, on_op);
 }

@@ -200,7 +200,7 @@ static char *make_body(const struct kube_request *request)
 
     js_set_str(options, "kind", "DeleteOptions");
     js_set_str(options, "apiVersion", "v1");
-    js_set_str(options, "propagationPolicy", "Background");
+    js_set_str(options, "propagationPolicy", request->foreground ? "Foreground" : "Background");
     js_set_str(js_child(options, "preconditions"), "uid", request->uid);
     return js_text(options);
 }

@@ -101,6 +101,7 @@ struct kube_request {
     const char *label_selector; /* list only */
     const struct json_t *body;  /* borrowed until the call returns; for delete: made from uid */
     const char *uid;            /* delete: precondition, required */
+    bool foreground;            /* delete: the object stays until what it owns is gone */
     bool raw;                   /* the path is given (e.g. "/version"), kind unused */
     const char *raw_path;
     int64_t timeout_ms; /* of the whole exchange; 0 = 32 s */

@@ -26,7 +26,8 @@
 #define MODEL_ANNOTATION_REDEPLOY                                                                  \
     "penstock.dev/redeploy" /* on a stream: read registry and account anew */
 #define MODEL_ANNOTATION_SUSPENDED   "penstock.dev/replicas-before-suspend"
-#define MODEL_ANNOTATION_BODY_HASH   "penstock.dev/body-hash" /* of a child: what we wrote */
+#define MODEL_ANNOTATION_BODY_HASH   "penstock.dev/body-hash"  /* of a child: what we wrote */
+#define MODEL_ANNOTATION_FIXED_HASH  "penstock.dev/fixed-hash" /* … of what cannot be changed */
 #define MODEL_ANNOTATION_SPEC_HASH   "penstock.dev/spec-hash"
 #define MODEL_ANNOTATION_RENDER_HASH "penstock.dev/render-hash"
 #define MODEL_ANNOTATION_MANIFEST    "penstock.dev/manifest"

@@ -47,6 +47,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->app = label(object, MODEL_LABEL_APP);
     o->installation = label(object, MODEL_LABEL_INSTALLATION);
     o->body_hash = annotation(object, MODEL_ANNOTATION_BODY_HASH);
+    o->fixed_hash = annotation(object, MODEL_ANNOTATION_FIXED_HASH);
     if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
         o->revision = -1;
     if (o->kind == MODEL_STREAM || o->kind == MODEL_TASK || o->kind == MODEL_ACCOUNT ||
@@ -257,6 +258,7 @@ static struct model_object *pack(const struct model_object *from)
         F(cause_message, OUTPUT_MAX),
         F(redeploy, TEXT_MAX),
         F(body_hash, TEXT_MAX),
+        F(fixed_hash, TEXT_MAX),
         F(installation, TEXT_MAX),
         F(platform, TEXT_MAX),
         F(stream_name, TEXT_MAX),

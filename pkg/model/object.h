@@ -80,7 +80,7 @@ struct model_object {
     enum model_kind kind;
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app; /* annotation and labels of ours */
-    const char *body_hash;               /* annotation */
+    const char *body_hash, *fixed_hash;  /* annotations */
     const char *installation;            /* label */
     int64_t revision;                    /* label; -1 = none */
     int64_t generation;

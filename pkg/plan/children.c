@@ -130,6 +130,10 @@ static void create_child(struct plan__pass *pass, const struct plan__object *o)
 
     plan__own_labels(js_child(body, "metadata"), &place, o->app, o->changed_in, component(o->kind));
     note_body(pass, o, body);
+    if (o->kind == MODEL_STATEFUL_SET) {
+        js_set_str(js_child(js_child(body, "metadata"), "annotations"), MODEL_ANNOTATION_FIXED_HASH,
+                   plan__fixed_hash(pass->arena, o->body));
+    }
     if (model_is_workload(o->kind) && pass->stream.suspend) {
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
         js_set_int(js_child(body, "spec"), "replicas", 0);
@@ -188,6 +192,28 @@ static bool may_create(struct plan__pass *pass, const struct plan__object *o)
     return false;
 }
 
+/* Of two StatefulSets of one app each would have an instance 0. The old one goes first, when
+ * nothing else is in the new one's way. True while it is there. */
+static bool numbers_are_taken(struct plan__pass *pass, const struct plan__object *o)
+{
+    for (size_t i = 0; o->kind == MODEL_STATEFUL_SET && i < pass->own_count; i++) {
+        const struct model_object *old = pass->own[i];
+
+        if (old->kind != o->kind || !ps_streq(old->app, o->app))
+            continue;
+        pass->replacing = ps_arena_printf(
+            pass->arena,
+            "app %s: StatefulSet %s/%s waits until the instances of %s/%s are gone: two of one "
+            "number must not run",
+            o->app, o->namespace, o->name, old->namespace, old->name);
+        if (!old->deleting &&
+            plan__ask(pass->plan, pass->s, o->kind, o->namespace, o->name) != NULL)
+            plan__delete(pass->plan, STAGE_REMOVE, old);
+        return true;
+    }
+    return false;
+}
+
 static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct plan_fact *fact = plan__fact(pass->s, o->kind, o->namespace, o->name);
@@ -195,7 +221,7 @@ static void missing_child(struct plan__pass *pass, const struct plan__object *o)
     if (fact != NULL && fact->seen == PLAN_PRESENT) {
         found_holder(pass, o, fact->object);
     } else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL) &&
-               may_create(pass, o)) {
+               may_create(pass, o) && !numbers_are_taken(pass, o)) {
         create_child(pass, o);
     }
 }
@@ -312,6 +338,8 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
     lay_over(patch, diff);
     if (before == NULL)
         write_whole(patch);
+    if (o->kind == MODEL_STATEFUL_SET)
+        plan__drop_fixed(patch);
     js_remove(patch, "apiVersion");
     js_remove(patch, "kind");
     js_remove(js_child(patch, "metadata"), "name");

@@ -116,6 +116,10 @@ void plan__own_labels(struct json_t *metadata, const struct plan__place *place, 
  * numbers in a file, and a claim for each. */
 void plan__stateful(struct json_t *spec, const struct plan__app *app, const char *id,
                     const struct json_t *labels);
+/* Of what Kubernetes lets nobody change in a StatefulSet. */
+const char *plan__fixed_hash(struct ps_arena *arena, const struct json_t *body);
+/* Of a patch: what cannot be changed is as it was, or the object has another name. */
+void plan__drop_fixed(struct json_t *patch);
 
 /* A container to be made. */
 struct plan__container {
@@ -167,6 +171,7 @@ int plan__manifest_read(struct ps_arena *arena, const char *text, struct plan__o
 struct plan *plan__new(void);
 /* Texts are copied, the body is taken. */
 void plan__op(struct plan *plan, struct plan_op op);
+/* While a StatefulSet is there, its numbers are taken: it goes after its pods. */
 void plan__delete(struct plan *plan, int stage, const struct model_object *object);
 void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name);
 void plan__event(struct plan *plan, bool warning, const char *reason, const char *note);
@@ -207,6 +212,7 @@ struct plan__pass {
     const char *outdated;                         /* what differs, or NULL */
     const char *conflict;                         /* NameConflict's message, or NULL */
     const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
+    const char *replacing;                        /* whose end an app waits for, or NULL */
     bool busy;                                    /* operations are planned */
     bool blind; /* what the revision in force holds cannot be known */
 };

@@ -53,44 +53,6 @@ static int check_name(const char *name, const char *label, enum model_kind kind,
     return 0;
 }
 
-/* The workload of the app that is there already, so that it keeps its name. One of another kind
- * gives it none: the two stand side by side for a while. */
-static const char *kept_name(const struct render *r)
-{
-    const struct plan__place *place = r->place;
-    const char *label = r->app->label;
-
-    for (size_t i = 0; place->current != NULL && i < place->current->count; i++) {
-        const struct plan__object *o = &place->current->items[i];
-
-        if (o->kind == r->kind && ps_streq(o->app, label) &&
-            ps_streq(o->namespace, place->namespace))
-            return o->name;
-    }
-    for (size_t i = 0; i < place->child_count; i++) {
-        const struct model_object *c = place->children[i];
-
-        if (c->kind == r->kind && !c->deleting && ps_streq(c->app, label) &&
-            ps_streq(c->namespace, place->namespace))
-            return c->name;
-    }
-    return NULL;
-}
-
-static int name_app(struct render *r, const char **reason, struct ps_err *err)
-{
-    const char *stream = model_lower(r->arena, r->place->stream->stream_name);
-    const char *label = model_lower(r->arena, r->app->label);
-    const char *kept = kept_name(r);
-
-    r->service = ps_arena_printf(r->arena, "%s-%s", stream, label);
-    r->id = kept ? ps_arena_dup(r->arena, kept)
-                 : ps_arena_printf(r->arena, "%s-v%lld", r->service, (long long)r->place->number);
-    const int rc = check_name(r->service, r->app->label, MODEL_SERVICE, reason, err);
-
-    return rc != 0 ? rc : check_name(r->id, r->app->label, r->kind, reason, err);
-}
-
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 static void set_labels(struct json_t *labels, const struct render *r)
@@ -235,6 +197,65 @@ static struct json_t *workload(const struct render *r)
     }
     return json;
 }
+
+/* ---- names that are kept --------------------------------------------------------------------- */
+
+/* Can what is there under the name become what is rendered under it? */
+static bool fits(struct render *r, const char *name)
+{
+    r->id = name;
+    for (size_t i = 0; r->kind == MODEL_STATEFUL_SET && i < r->place->child_count; i++) {
+        const struct model_object *c = r->place->children[i];
+
+        if (c->kind != r->kind || c->fixed_hash == NULL || !ps_streq(c->name, name) ||
+            !ps_streq(c->namespace, r->place->namespace))
+            continue;
+        struct json_t *body PS_AUTO_JS = workload(r);
+
+        return ps_streq(c->fixed_hash, plan__fixed_hash(r->arena, body));
+    }
+    return true;
+}
+
+/* The workload of the app that is there already keeps its name. One of another kind, or of which
+ * something would have to change that cannot, gives it none: the two stand side by side for a
+ * while. */
+static const char *kept_name(struct render *r)
+{
+    const struct plan__place *place = r->place;
+
+    for (size_t i = 0; place->current != NULL && i < place->current->count; i++) {
+        const struct plan__object *o = &place->current->items[i];
+
+        if (o->kind == r->kind && ps_streq(o->app, r->app->label) &&
+            ps_streq(o->namespace, place->namespace) && fits(r, o->name))
+            return o->name;
+    }
+    for (size_t i = 0; i < place->child_count; i++) {
+        const struct model_object *c = place->children[i];
+
+        if (c->kind == r->kind && !c->deleting && ps_streq(c->app, r->app->label) &&
+            ps_streq(c->namespace, place->namespace) && fits(r, c->name))
+            return c->name;
+    }
+    return NULL;
+}
+
+static int name_app(struct render *r, const char **reason, struct ps_err *err)
+{
+    const char *stream = model_lower(r->arena, r->place->stream->stream_name);
+    const char *label = model_lower(r->arena, r->app->label);
+    const char *kept = kept_name(r);
+
+    r->service = ps_arena_printf(r->arena, "%s-%s", stream, label);
+    r->id = kept ? ps_arena_dup(r->arena, kept)
+                 : ps_arena_printf(r->arena, "%s-v%lld", r->service, (long long)r->place->number);
+    const int rc = check_name(r->service, r->app->label, MODEL_SERVICE, reason, err);
+
+    return rc != 0 ? rc : check_name(r->id, r->app->label, r->kind, reason, err);
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static struct json_t *service(const struct render *r)
 {

@@ -49,7 +49,8 @@ void plan__delete(struct plan *plan, int stage, const struct model_object *objec
                                     .kind = object->kind,
                                     .namespace = object->namespace,
                                     .name = object->name,
-                                    .uid = object->uid});
+                                    .uid = object->uid,
+                                    .foreground = object->kind == MODEL_STATEFUL_SET});
 }
 
 void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name)
@@ -162,6 +163,8 @@ static struct json_t *op_json(const struct plan_op *op)
     js_set_str(json, "namespace", op->namespace);
     js_set_str(json, "name", op->name);
     js_set_str(json, "uid", op->uid);
+    if (op->foreground)
+        js_set_bool(json, "foreground", true);
     js_set(json, "body", js_copy(op->body));
     return json;
 }

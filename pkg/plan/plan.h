@@ -106,6 +106,7 @@ struct plan_op {
     enum model_kind kind;
     const char *namespace, *name; /* namespace NULL for cluster-scoped kinds */
     const char *uid;              /* delete: precondition */
+    bool foreground;              /* delete: the object stays until what it owns is gone */
     struct json_t *body;          /* owned by the plan; patches carry resourceVersion */
     int stage;                    /* from 0; a failed stage ends the plan */
 };

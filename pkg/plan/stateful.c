@@ -73,6 +73,26 @@ static struct json_t *claim_template(const struct plan__app *app, const char *id
     return json;
 }
 
+/* ---- what cannot be changed ------------------------------------------------------------------ */
+
+static const char *const fixed[] = {"podManagementPolicy", "selector", "serviceName",
+                                    "volumeClaimTemplates"};
+
+const char *plan__fixed_hash(struct ps_arena *arena, const struct json_t *body)
+{
+    struct json_t *part PS_AUTO_JS = js_object();
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(fixed); i++)
+        js_set(part, fixed[i], js_copy(js_get(js_get(body, "spec"), fixed[i])));
+    return plan__body_hash(arena, part);
+}
+
+void plan__drop_fixed(struct json_t *patch)
+{
+    for (size_t i = 0; i < PS_ARRAY_LEN(fixed); i++)
+        js_remove(js_get(patch, "spec"), fixed[i]);
+}
+
 /* ---- all together ---------------------------------------------------------------------------- */
 
 void plan__stateful(struct json_t *spec, const struct plan__app *app, const char *id,

@@ -127,7 +127,9 @@ static struct app_state app_state(struct plan__pass *pass, const struct plan__ob
     if (pass->stream.suspend)
         out.desired = 0;
     if (child == NULL) {
-        out.state = pass->busy && out.desired > 0 ? DEPLOYING : UNDEPLOYED;
+        const bool coming = pass->busy || pass->replacing != NULL;
+
+        out.state = coming && out.desired > 0 ? DEPLOYING : UNDEPLOYED;
         return out;
     }
     const struct pods pods = count_pods(pass, o);
@@ -285,6 +287,8 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
                                 plan__trouble_reason(&pass->s->troubles[0]),
                                 plan__trouble_text(pass->arena, &pass->s->troubles[0])};
     }
+    if (pass->replacing != NULL)
+        return (struct verdict){false, false, "ReplacingInstances", pass->replacing};
     if (pass->busy)
         return (struct verdict){false, false, "Deploying", "writing its objects"};
     if (pass->stream.suspend) {

@@ -82,3 +82,41 @@ def test_nothing_of_a_partitioned_stream_is_left(space, kubectl, volumes):
     space.wait("s", reason="Deployed")
     kubectl.delete("streamdeployments.penstock.dev", "s", space.ns)
     space.wait_clean()
+
+
+def test_other_claims_need_another_object(space, kubectl, volumes, pods):
+    """Claim templates cannot be changed: the new instances wait for the end of the old ones."""
+    space.apply("s", "cardata | predict | cassandra", properties=PARTED)
+    space.wait("s", reason="Deployed")
+    size = "deployer.predict.kubernetes.statefulSet.volumeClaimTemplate.storage"
+    space.patch("s", properties={**PARTED, size: "20m"})
+    wait_for(lambda: space.get("s")["status"]["revision"] == 2, "revision 2")
+    space.wait("s", reason="Deployed")
+    assert list(space.stateful_sets()) == ["s-predict-v2"]
+    ran, twice = runs_of(pods, "predict", space.target)
+    assert sorted(ran) == ["s-predict-v%d-%d" % (v, i) for v in (1, 2) for i in range(3)]
+    assert twice == []
+    sizes = {c["spec"]["resources"]["requests"]["storage"]
+             for c in kubectl.list("persistentvolumeclaims", space.target)
+             if not c["metadata"].get("deletionTimestamp")}
+    assert sizes == {"20Mi"}
+
+
+def test_a_deployment_becomes_a_stateful_set_and_back(space, volumes):
+    """The old one goes once the new one is ready."""
+    def only(kind, name):
+        def met():
+            obj = space.wait("s", reason="Deployed")
+            found = [n for n in [*space.deployments(), *space.stateful_sets()] if "predict" in n]
+            assert found == [name], found
+            assert obj["status"]["apps"][1]["resource"]["kind"] == kind
+            return True
+        wait_for(met, "%s %s alone" % (kind, name))
+    plain = {"deployer.predict.count": 3}
+    space.apply("s", "cardata | predict | cassandra", properties=plain)
+    only("Deployment", "s-predict-v1")
+    space.patch("s", properties=PARTED)
+    only("StatefulSet", "s-predict-v2")
+    key = "app.cardata.producer.partitionKeyExpression"
+    space.patch("s", properties={**plain, key: None})
+    only("Deployment", "s-predict-v3")

@@ -153,6 +153,16 @@ static void verbs_go_over_the_wire_as_they_should(void **state)
          "application/json",
          "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"preconditions\":{\"uid\":\"u-1\"},"
          "\"propagationPolicy\":\"Background\"}"},
+        {{.verb = KUBE_DELETE,
+          .kind = &pods,
+          .namespace = "n",
+          .name = "a",
+          .uid = "u-1",
+          .foreground = true},
+         "DELETE /prefix/api/v1/namespaces/n/pods/a",
+         "application/json",
+         "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"preconditions\":{\"uid\":\"u-1\"},"
+         "\"propagationPolicy\":\"Foreground\"}"},
         {{.verb = KUBE_GET, .raw = true, .raw_path = "/version"}, "GET /prefix/version", NULL, ""},
     };
     struct fixture f;

@@ -62,6 +62,7 @@ static const char *const properties[][2] = {
     {"app.cardata.producer.partitionKeyExpression", "payload.vin"},
     {"app.predict.consumer.partitioned", "true"},
     {"deployer.log.indexed", "true"},
+    {"deployer.*.kubernetes.statefulSet.volumeClaimTemplate.storage", "1g"},
 };
 
 /* ---- random inputs

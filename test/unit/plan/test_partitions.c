@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Partitioned streams: which apps become StatefulSets, and what they and their neighbours get. */
 #include "plan/render.h"
+#include "plan/world.h"
 
 /* cmocka.h wants these before it. */
 #include <setjmp.h>
@@ -189,6 +190,133 @@ static void names_end_earlier(void **state)
     assert_non_null(strstr(ps_buf_text(&message), "52 for a StatefulSet"));
 }
 
+/* ---- what cannot be changed in place ----------------------------------------------------------
+ */
+
+static void apply(struct world *world, const char *properties)
+{
+    struct json_t *spec = js_object();
+
+    js_set_str(spec, "definition", "time | log");
+    js_set_str(spec, "platform", "there");
+    js_set(spec, "properties", render_json(properties));
+    world_apply(world, spec);
+}
+
+static void start(struct world *world, const char *properties)
+{
+    world_init(world, 1);
+    world->registry = "source.time=docker:x/time:1\nsink.log=docker:x/log:1\n";
+    world_account(
+        world, "there",
+        render_json("{'type': 'Kubernetes', 'kubernetes': {'namespace': 'kafka-namespace'}}"));
+    apply(world, properties);
+    assert_true(world_settle(world, 8) >= 0);
+    ps_buf_clear(&world->trace);
+}
+
+static void settles_to(struct world *world, const char *kind, const char *name)
+{
+    size_t found = 0;
+
+    if (world_settle(world, 8) < 0)
+        world_fail(world, "does not settle");
+    for (size_t i = 0; i < world_count(world); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+        const char *label =
+            js_str(js_get(js_path(item, "object.metadata.labels"), MODEL_LABEL_APP));
+
+        if (!ps_streq(label, "log") || !model_is_workload(snapshot_kind(js_path_str(item, "kind"))))
+            continue;
+        found++;
+        assert_string_equal(js_path_str(item, "kind"), kind);
+        assert_string_equal(js_path_str(item, "object.metadata.name"), name);
+    }
+    assert_int_equal(found, 1);
+}
+
+/* In the order of what was done. */
+static void assert_before(const struct world *world, const char *first, const char *second)
+{
+    const char *text = ps_buf_text(&world->trace), *a = strstr(text, first),
+               *b = strstr(text, second);
+
+    if (a == NULL || b == NULL || a > b)
+        world_fail(world, second);
+}
+
+static void the_old_one_goes_when_the_new_one_is_ready(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world, "{}");
+    apply(&world, "{'deployer.log.indexed': 'true'}");
+    settles_to(&world, "StatefulSet", "foo-log-v2");
+    assert_before(&world, "create StatefulSet kafka-namespace/foo-log-v2: done",
+                  "delete Deployment kafka-namespace/foo-log-v1: done");
+    apply(&world, "{}");
+    settles_to(&world, "Deployment", "foo-log-v3");
+    assert_before(&world, "create Deployment kafka-namespace/foo-log-v3: done",
+                  "delete StatefulSet kafka-namespace/foo-log-v2: done");
+    world_fini(&world);
+}
+
+static void numbered_instances_go_first(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world, "{'deployer.log.indexed': 'true'}");
+    apply(&world, "{'deployer.log.indexed': 'true',"
+                  " 'deployer.log.kubernetes.statefulSet.volumeClaimTemplate.storage': '1g'}");
+    settles_to(&world, "StatefulSet", "foo-log-v2");
+    assert_before(&world, "delete StatefulSet kafka-namespace/foo-log-v1: done",
+                  "create StatefulSet kafka-namespace/foo-log-v2: done");
+    /* What can be changed is. */
+    apply(&world, "{'deployer.log.indexed': 'true', 'app.log.k': 'v',"
+                  " 'deployer.log.kubernetes.statefulSet.volumeClaimTemplate.storage': '1g'}");
+    settles_to(&world, "StatefulSet", "foo-log-v2");
+    world_fini(&world);
+}
+
+/* While the new one could not be made the old one runs. */
+static void numbered_instances_stay_when_the_name_is_held(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world, "{'deployer.log.indexed': 'true'}");
+    world_foreign(&world, MODEL_STATEFUL_SET, "kafka-namespace", "foo-log-v2");
+    apply(&world, "{'deployer.log.indexed': 'true',"
+                  " 'deployer.log.kubernetes.statefulSet.volumeClaimTemplate.storage': '1g'}");
+    for (int i = 0; i < 5; i++) {
+        (void)world_job(&world);
+        world_tick(&world);
+    }
+    assert_null(strstr(ps_buf_text(&world.trace), "delete StatefulSet"));
+    assert_non_null(model_condition_find(js_path(world.cr, "status.conditions"), "NameConflict"));
+    world_fini(&world);
+}
+
+static void waiting_for_numbers_is_told(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world, "{'deployer.log.indexed': 'true'}");
+    apply(&world, "{'deployer.log.indexed': 'true',"
+                  " 'deployer.log.kubernetes.statefulSet.volumeClaimTemplate.storage': '1g'}");
+    for (int i = 0; i < 4; i++)
+        (void)world_job(&world); /* without a tick the old one is going */
+    const struct json_t *ready =
+        model_condition_find(js_path(world.cr, "status.conditions"), "Ready");
+
+    assert_string_equal(js_path_str(ready, "reason"), "ReplacingInstances");
+    assert_string_equal(js_path_str(ready, "status"), "False");
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +324,10 @@ int main(void)
         cmocka_unit_test(properties_of_both_sides),
         cmocka_unit_test(the_claim_is_as_asked),
         cmocka_unit_test(names_end_earlier),
+        cmocka_unit_test(the_old_one_goes_when_the_new_one_is_ready),
+        cmocka_unit_test(numbered_instances_go_first),
+        cmocka_unit_test(numbered_instances_stay_when_the_name_is_held),
+        cmocka_unit_test(waiting_for_numbers_is_told),
     };
 
     codec_init();

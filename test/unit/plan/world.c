@@ -278,6 +278,35 @@ static const char *cr_uid(const struct world *world)
     return js_path_str(world->cr, "metadata.uid");
 }
 
+/* Of two StatefulSets of one app each would run an instance 0. */
+static bool has_numbered(const struct world *world, const struct json_t *body)
+{
+    const char *app = js_str(js_get(js_path(body, "metadata.labels"), MODEL_LABEL_APP));
+
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+
+        if (ps_streq(js_path_str(item, "kind"), "StatefulSet") &&
+            ps_streq(js_str(js_get(js_path(item, "object.metadata.labels"), MODEL_LABEL_APP)), app))
+            return true;
+    }
+    return false;
+}
+
+/* As the API server has it. */
+static bool may_change(const struct json_t *from, const struct json_t *to, enum model_kind kind)
+{
+    static const char *const fixed[] = {"selector", "serviceName", "podManagementPolicy",
+                                        "volumeClaimTemplates"};
+
+    if (kind == MODEL_SERVICE)
+        return true;
+    for (size_t i = 0; i < PS_ARRAY_LEN(fixed); i++)
+        if (!js_equal(js_get(js_get(from, "spec"), fixed[i]), js_get(js_get(to, "spec"), fixed[i])))
+            return false;
+    return true;
+}
+
 static enum outcome create(struct world *world, const struct plan_op *op)
 {
     const struct json_t *labels = js_path(op->body, "metadata.labels");
@@ -299,6 +328,7 @@ static enum outcome create(struct world *world, const struct plan_op *op)
               js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL);
         return HELD;
     }
+    CHECK(world, op->kind != MODEL_STATEFUL_SET || !has_numbered(world, op->body));
     struct json_t *object = js_copy(op->body);
 
     stamp(world, object, "uid");
@@ -339,8 +369,7 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
                                                    : apply_strategic(object, op->body);
 
     CHECK(world, !js_equal(result, object)); /* no write without a change */
-    CHECK(world, js_equal(js_path(result, "spec.selector"), js_path(object, "spec.selector")) ||
-                     op->kind == MODEL_SERVICE);
+    CHECK(world, may_change(object, result, op->kind));
     CHECK(world, world->may_restart ||
                      js_equal(js_path(result, "spec.template"), js_path(object, "spec.template")));
     if (!js_equal(js_get(result, "spec"), js_get(object, "spec")))
@@ -557,6 +586,7 @@ static void forget(struct json_t *object, bool replicas)
         js_remove(js_get(object, "metadata"), metadata[i]);
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_SUSPENDED);
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_BODY_HASH);
+    js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_FIXED_HASH);
     js_remove(labels, MODEL_LABEL_REVISION);
     js_remove(labels, MODEL_LABEL_OWNER_UID);
     js_remove(object, "status");
