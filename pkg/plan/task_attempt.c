@@ -179,6 +179,9 @@ static void take_ending(struct plan__task_pass *pass, const struct ending *end)
     } else {
         pass->now.retries++;
         pass->now.next_ms = end->at_ms + backoff_ms(pass);
+        /* The pod of a Job that somebody has deleted may run, and not be seen yet. */
+        if (unknown && pass->now.next_ms < end->at_ms + POD_LAG_MS)
+            pass->now.next_ms = end->at_ms + POD_LAG_MS;
         pass->now.phase = MODEL_TASK_WAITING;
     }
 }
@@ -190,6 +193,7 @@ bool plan__may_go_on(struct plan__task_pass *pass)
     if (!pass->task.retry.on_unknown || pass->now.retries >= retry_limit(pass))
         return false;
     pass->now.retries++;
+    pass->now.next_ms = pass->s->now_ms + POD_LAG_MS;
     pass->now.phase = MODEL_TASK_WAITING;
     return true;
 }
