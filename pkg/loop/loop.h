@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop: libuv as the rest of Penstock sees it: one event loop, timers, signals, clocks, and the
- * work queue of keys.
+ * loop: libuv as the rest of Penstock sees it: one event loop, timers, signals, clocks, processes,
+ * and the work queue of keys.
  *
  * libuv's rule holds for every starting call: either an error now or the callback later, exactly
  * once, never from inside the call. Loop thread only.
@@ -16,8 +16,8 @@ struct uv_loop_s;
 
 struct loop;
 struct loop *loop_new(void);
-/* All timers, signals and queues on it must have been freed; runs the loop until their handles are
- * closed, and asserts that none is left. */
+/* All timers, signals, processes and queues on it must have been freed; runs the loop until their
+ * handles are closed, and asserts that none is left. */
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop); /* until loop_stop, or nothing is left to wait for */
 void loop_stop(struct loop *loop);
@@ -44,6 +44,36 @@ struct loop_signal;
 typedef void loop_signal_fn(void *self, int signum);
 struct loop_signal *loop_signal_new(struct loop *loop, int signum, loop_signal_fn *fn, void *self);
 void loop_signal_free(struct loop_signal *sig);
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+/*
+ * Another program, without a shell and without a terminal: nothing on its standard input, what it
+ * writes is gathered. It has a group of its own; who ends it ends what it has started, too.
+ */
+struct loop_process;
+
+struct loop_process_options {
+    /* Both end with NULL. argv[0] without a slash is looked for in the PATH of
+     * the environment, which is all the environment that the program gets. */
+    const char *const *argv, *const *environment;
+    int64_t timeout_ms;            /* killed after that */
+    size_t output_max, errors_max; /* more output is an error; more on standard error is dropped */
+};
+
+struct loop_process_result {
+    /* code 0: ended by itself with exit code 0. PS_EIO: not started, another exit code, or a
+     * signal; PS_ETIMEOUT, PS_ELIMIT: killed. The message begins with "it …". */
+    struct ps_err err;
+    struct ps_str output, errors; /* borrowed until the callback returns; then wiped */
+};
+
+typedef void loop_process_fn(void *self, const struct loop_process_result *result);
+/* The handle is valid until fn has been called or loop_process_free. */
+struct loop_process *loop_process_start(struct loop *loop,
+                                        const struct loop_process_options *options,
+                                        loop_process_fn *fn, void *self);
+void loop_process_free(struct loop_process *process); /* kills it; no callback; NULL is fine */
 
 /* ---- backoff --------------------------------------------------------------------------------- */
 
