@@ -169,6 +169,8 @@ void http__settle(struct http_client *client)
         }
     }
     client->settling = false;
+    if (client->retired && client->requests == NULL)
+        client->closing = true;
     if (client->closing)
         teardown(client);
 }
@@ -287,6 +289,19 @@ static char *copy(struct ps_str text, size_t *n)
     return text.n > 0 ? ps_xstrndup(text.p, text.n) : NULL;
 }
 
+/* Go's socks5 leaves names to the proxy; curl's name for that is another. */
+static char *proxy_of(const char *url)
+{
+    const struct ps_str text = ps_str(url);
+    PS_AUTO_BUF(proxy, HTTP_URL_MAX + 1);
+
+    if (!ps_str_starts(text, "socks5://"))
+        return ps_xstrdup(url);
+    ps_buf_str(&proxy, "socks5h");
+    ps_buf_view(&proxy, ps_str_skip(text, strlen("socks5")));
+    return ps_buf_take(&proxy);
+}
+
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options)
 {
     struct http_client *client = ps_xcalloc(1, sizeof(*client));
@@ -300,6 +315,10 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     client->ca_pem = copy(options->ca_pem, &client->ca_n);
     client->client_cert_pem = copy(options->client_cert_pem, &client->client_cert_n);
     client->client_key_pem = copy(options->client_key_pem, &client->client_key_n);
+    client->tls_server_name =
+        options->tls_server_name ? ps_xstrdup(options->tls_server_name) : NULL;
+    client->proxy = options->proxy ? proxy_of(options->proxy) : NULL;
+    client->insecure = options->insecure;
     client->timer = loop_timer_new(loop, on_timer, client);
     ps_assert(uv_idle_init(loop_uv(loop), &client->idle) == 0);
     client->multi = curl_multi_init();
@@ -332,6 +351,10 @@ static void teardown(struct http_client *client)
     ps_free(client->client_cert_pem);
     ps_free(client->ca_pem);
     ps_free(client->user_agent);
+    ps_free(client->tls_server_name);
+    if (client->proxy != NULL) /* it may hold a password */
+        ps_wipe(client->proxy, strlen(client->proxy));
+    ps_free(client->proxy);
     loop_timer_free(client->timer);
     uv_close((uv_handle_t *)&client->idle, on_client_closed);
 }
@@ -345,8 +368,16 @@ void http_client_free(struct http_client *client)
         teardown(client);
 }
 
+void http_client_retire(struct http_client *client)
+{
+    client->retired = true;
+    if (client->requests == NULL)
+        http_client_free(client);
+}
+
 struct http_request *http_send(struct http_client *client, const struct http_send *send)
 {
+    ps_assert(!client->retired);
     struct http_request *request = http__request_new(client, send);
 
     link_request(request);
@@ -367,6 +398,10 @@ void http_cancel(struct http_request *request)
     if (request->client->in_curl || request->on_todo) {
         http__todo(request, HTTP_CANCELLED);
     } else {
+        struct http_client *client = request->client;
+
         drop(request);
+        if (client->retired && client->requests == NULL)
+            http_client_free(client);
     }
 }

@@ -3,11 +3,11 @@
  * http: asynchronous HTTPS client (libcurl's multi interface on libuv) and a tiny server for
  * health.
  *
- * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name always verified; no redirects; no proxy
- * unless set; no request is ever sent twice by itself: libcurl's silent replay of a request on a
- * reused connection is switched off by a body that cannot be rewound. Bodies are bounded. The
- * callback comes exactly once, later, never from inside http_send; after http_cancel it does not
- * come.
+ * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name verified unless `insecure` is asked for; no
+ * redirects; no proxy unless set; no request is ever sent twice by itself: libcurl's silent replay
+ * of a request on a reused connection is switched off by a body that cannot be rewound. Bodies are
+ * bounded. The callback comes exactly once, later, never from inside http_send; after http_cancel
+ * it does not come.
  */
 #ifndef PS_HTTP_H
 #define PS_HTTP_H
@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 
 #define HTTP_URL_MAX  ((size_t)64 * 1024)
+#define HTTP_PEM_MAX  ((size_t)1024 * 1024)
 #define HTTP_BODY_MAX ((size_t)64 * 1024 * 1024) /* an answer kept whole: one page of a list */
 
 /* Called once before the first client and after the last. */
@@ -29,12 +30,18 @@ struct http_client_options {
     struct ps_str client_key_pem;
     const char *user_agent;
     long max_connections; /* per client; 0 = 32. Requests beyond wait in libcurl */
+    /* The name that the server's certificate must have; NULL: that of the URL. */
+    const char *tls_server_name;
+    const char *proxy; /* as http_proxy_check takes it; NULL: none, whatever the environment says */
+    bool insecure;     /* the server's certificate is not verified */
 };
 
 struct http_client;
 struct http_client *http_client_new(struct loop *loop, const struct http_client_options *options);
 /* All its requests are cancelled. */
 void http_client_free(struct http_client *client);
+/* Takes no more requests; those under way go on, and it is freed after the last of them. */
+void http_client_retire(struct http_client *client);
 
 struct http_header {
     const char *name, *value;
@@ -48,6 +55,7 @@ struct http_response {
     int64_t retry_after_ms; /* 0 when the server did not say */
     bool sent; /* some of the request may have reached the server: without an answer, who knows */
     bool reused_connection;
+    bool tls_failed; /* with err: no trust in the server's certificate, or none of it in ours */
     /* Set when no whole answer came (PS_EIO, PS_ETIMEOUT, PS_ELIMIT, PS_EPROTO, PS_ECANCELED by
      * on_data, PS_EINVAL for a URL or header that is refused before anything is sent;
      * err.http_status is the status when its line was read); code 0 for any status. */
@@ -87,6 +95,15 @@ void http_cancel(struct http_request *request);
 /* Would http_send take it? https everywhere, http only to this host's own loopback address; no
  * user, no blank and no control character in it. */
 int http_url_check(const char *url, struct ps_err *err) PS_MUST_CHECK;
+/* http, https or socks5 with a host, and user and password where the proxy wants them; names are
+ * looked up by the proxy. *err does not quote it. */
+int http_proxy_check(const char *url, struct ps_err *err) PS_MUST_CHECK;
+/* May it stand in a header field? No line end, nothing but visible ASCII and blanks, not empty. */
+bool http_is_field_value(const char *value);
+/* PEM texts as options take them (empty: not given): can they be read, and does the key belong to
+ * the certificate? *err quotes nothing of them. */
+int http_tls_check(struct ps_str ca_pem, struct ps_str cert_pem, struct ps_str key_pem,
+                   struct ps_err *err) PS_MUST_CHECK;
 
 /* ---- server ---------------------------------------------------------------------------------- */
 

@@ -18,11 +18,13 @@ struct http_client {
     struct http__socket *sockets;
     struct http_request *requests; /* all that were not freed */
     struct http_request *todo;     /* to start, to report or to drop outside of curl */
-    char *ca_pem, *client_cert_pem, *client_key_pem, *user_agent;
+    char *ca_pem, *client_cert_pem, *client_key_pem, *user_agent, *tls_server_name, *proxy;
     size_t ca_n, client_cert_n, client_key_n;
     bool in_curl;  /* curl is on the stack: none of its functions may be called */
     bool settling; /* settle() is on the stack */
     bool closing;
+    bool retired; /* freed when its last request has ended */
+    bool insecure;
 };
 
 enum http__state {
@@ -39,7 +41,7 @@ struct http_request {
     enum http__state state;
     bool on_todo, open;
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *connect_to;
     char *body; /* owned */
     size_t body_n, body_at;
     size_t head_bytes;
@@ -65,6 +67,10 @@ void http__request_report(struct http_request *request, CURLcode code);
 
 /* url.c */
 int http__check_send(const struct http_send *send, struct ps_err *err);
+/* For a server whose certificate has another name than the URL: the URL with that name in it, where
+ * to connect (as CURLOPT_CONNECT_TO has it), and the Host field. */
+int http__rename(const char *url, const char *name, struct ps_buf *renamed,
+                 struct ps_buf *connect_to, struct ps_buf *host, struct ps_err *err) PS_MUST_CHECK;
 
 /* client.c */
 /* Puts a request into the list of those to be looked at once curl is off the stack. */

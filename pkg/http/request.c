@@ -200,7 +200,6 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a resolver thread */
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
@@ -209,6 +208,23 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+}
+
+/* curl lets the environment name a proxy, and hosts that go without one, unless told otherwise. */
+static void set_proxy(const struct http_request *request)
+{
+    const char *proxy = request->client->proxy;
+    CURL *easy = request->easy;
+
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY, proxy ? proxy : "");
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    if (proxy == NULL)
+        return;
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* Not for the proxy: the token, and who is impersonated. */
+    (void)curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
 static void set_blob(CURL *easy, CURLoption option, void *pem, size_t n)
@@ -226,11 +242,29 @@ static void set_tls(const struct http_request *request)
     CURL *easy = request->easy;
 
     (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, client->insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, client->insecure ? 0L : 2L);
     set_blob(easy, CURLOPT_CAINFO_BLOB, client->ca_pem, client->ca_n);
+    set_blob(easy, CURLOPT_PROXY_CAINFO_BLOB, client->ca_pem, client->ca_n);
     set_blob(easy, CURLOPT_SSLCERT_BLOB, client->client_cert_pem, client->client_cert_n);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, client->client_key_pem, client->client_key_n);
+}
+
+/* curl takes the name to verify, and that of the SNI, from the URL. */
+static void set_server_name(struct http_request *request, const struct http_send *send)
+{
+    PS_AUTO_BUF(url, HTTP_URL_MAX);
+    PS_AUTO_BUF(connect_to, HTTP_URL_MAX);
+    PS_AUTO_BUF(host, HTTP_URL_MAX);
+
+    if (http__rename(send->url, request->client->tls_server_name, &url, &connect_to, &host,
+                     &request->err) != 0)
+        return;
+    request->connect_to = curl_slist_append(NULL, ps_buf_text(&connect_to));
+    ps_assert(request->connect_to != NULL);
+    (void)curl_easy_setopt(request->easy, CURLOPT_URL, ps_buf_text(&url));
+    (void)curl_easy_setopt(request->easy, CURLOPT_CONNECT_TO, request->connect_to);
+    add_header(request, ps_buf_text(&host));
 }
 
 static void set_callbacks(struct http_request *request, const struct http_send *send)
@@ -295,7 +329,10 @@ struct http_request *http__request_new(struct http_client *client, const struct 
         return request;
     set_callbacks(request, send);
     set_connection(request);
+    set_proxy(request);
     set_tls(request);
+    if (client->tls_server_name != NULL)
+        set_server_name(request, send);
     set_body(request, send);
     set_headers(request, send);
     watch_silence(request, send->idle_timeout_ms);
@@ -310,6 +347,7 @@ void http__request_free(struct http_request *request)
             ps_wipe(line->data, strlen(line->data));
     }
     curl_slist_free_all(request->headers);
+    curl_slist_free_all(request->connect_to);
     loop_timer_free(request->quiet_timer);
     ps_buf_fini(&request->answer);
     ps_free(request->body);
@@ -335,6 +373,19 @@ static int code_of(CURLcode code)
             return known[i].code;
     }
     return PS_EIO;
+}
+
+static bool is_tls_failure(CURLcode code)
+{
+    static const CURLcode known[] = {CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR,
+                                     CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE,
+                                     CURLE_SSL_ISSUER_ERROR};
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(known); i++) {
+        if (known[i] == code)
+            return true;
+    }
+    return false;
 }
 
 static bool may_have_sent(CURL *easy)
@@ -380,6 +431,9 @@ void http__request_report(struct http_request *request, CURLcode code)
     }
     if (request->err.code != 0) {
         request->err.http_status = (int)status;
+        response.tls_failed = is_tls_failure(code);
+        /* A CONNECT to a proxy has been sent, perhaps; the request has not. */
+        response.sent = response.sent && !response.tls_failed;
         response.err = request->err;
     } else {
         response.status = (int)status;

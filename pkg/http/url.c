@@ -68,6 +68,70 @@ int http_url_check(const char *url, struct ps_err *err)
     return code;
 }
 
+int http_proxy_check(const char *url, struct ps_err *err)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5://"};
+    bool known = false;
+
+    if (strlen(url) > HTTP_URL_MAX || !has_only_visible(url))
+        return ps_fail(err, PS_EINVAL, "only visible ASCII characters are allowed");
+    for (size_t i = 0; i < PS_ARRAY_LEN(schemes); i++)
+        known = known || ps_str_starts(ps_str(url), schemes[i]);
+    if (!known)
+        return ps_fail(err, PS_EINVAL, "expected a URL with http://, https:// or socks5://");
+    CURLU *parsed = curl_url();
+
+    ps_assert(parsed != NULL);
+    const CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+
+    curl_url_cleanup(parsed);
+    return code == CURLUE_OK ? 0 : ps_fail(err, PS_EINVAL, "a URL that is not understood");
+}
+
+/* ---- another name in the certificate -------------------------------------------------------- */
+
+static void describe_target(CURLU *parsed, struct ps_buf *connect_to, struct ps_buf *host)
+{
+    char *name = NULL;
+    char *port = NULL;
+    char *any_port = NULL;
+
+    (void)curl_url_get(parsed, CURLUPART_HOST, &name, 0);
+    (void)curl_url_get(parsed, CURLUPART_PORT, &port, 0);
+    (void)curl_url_get(parsed, CURLUPART_PORT, &any_port, CURLU_DEFAULT_PORT);
+    ps_buf_printf(connect_to, "::%s:%s", name, any_port);
+    ps_buf_printf(host, "Host: %s%s%s", name, port ? ":" : "", port ? port : "");
+    curl_free(name);
+    curl_free(port);
+    curl_free(any_port);
+}
+
+int http__rename(const char *url, const char *name, struct ps_buf *renamed,
+                 struct ps_buf *connect_to, struct ps_buf *host, struct ps_err *err)
+{
+    CURLU *parsed = curl_url();
+    char *text = NULL;
+
+    ps_assert(parsed != NULL);
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS);
+
+    if (code == CURLUE_OK) {
+        describe_target(parsed, connect_to, host);
+        code = curl_url_set(parsed, CURLUPART_HOST, name, 0);
+    }
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_URL, &text, 0);
+    if (text != NULL)
+        ps_buf_str(renamed, text);
+    curl_free(text);
+    curl_url_cleanup(parsed);
+    if (code != CURLUE_OK || ps_buf_failed(renamed))
+        return ps_fail(err, PS_EINVAL, "TLS server name: not a host name");
+    return 0;
+}
+
+/* ---- header fields -------------------------------------------------------------------------- */
+
 /* RFC 9110 §5.6.2: token. */
 static bool is_token(const char *name)
 {
@@ -78,7 +142,7 @@ static bool is_token(const char *name)
 }
 
 /* RFC 9110 §5.5 without its obsolete forms: no line end can start a header of its own. */
-static bool is_field_value(const char *value)
+bool http_is_field_value(const char *value)
 {
     for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
         if ((*p < 0x20 && *p != '\t') || *p >= 0x7F)
@@ -96,7 +160,7 @@ int http__check_send(const struct http_send *send, struct ps_err *err)
     for (size_t i = 0; code == 0 && i < send->header_count; i++) {
         if (!is_token(send->headers[i].name)) {
             code = ps_fail(err, PS_EINVAL, "header %zu: its name is not a token", i);
-        } else if (!is_field_value(send->headers[i].value)) {
+        } else if (!http_is_field_value(send->headers[i].value)) {
             code = ps_fail(err, PS_EINVAL, "header %s: empty, or a character that is not allowed",
                            send->headers[i].name);
         }

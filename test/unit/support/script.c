@@ -2,6 +2,8 @@
 /* The scripted server. */
 #include "support/script.h"
 
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <string.h>
 #include <uv.h>
 
@@ -15,6 +17,8 @@ struct script {
     struct script_peer *peers;
     int connections, open, count;
     char *lines[SCRIPT_REQUESTS_MAX], *texts[SCRIPT_REQUESTS_MAX];
+    SSL_CTX *tls;
+    int port;
     char url[64];
 };
 
@@ -24,6 +28,8 @@ struct script_peer {
     struct script_peer *prev, *next;
     int number;
     bool closing;
+    SSL *tls; /* or NULL */
+    char name[64];
     struct ps_buf in;
     char piece[65536];
 };
@@ -37,6 +43,7 @@ static void on_peer_closed(uv_handle_t *handle)
 {
     struct script_peer *peer = PS_CONTAINER_OF(handle, struct script_peer, tcp);
 
+    SSL_free(peer->tls);
     ps_buf_fini(&peer->in);
     ps_free(peer);
 }
@@ -97,7 +104,7 @@ static void on_sent(uv_write_t *req, int status)
     ps_free(sending);
 }
 
-void script_send_n(struct script_peer *peer, const char *bytes, size_t n)
+static void send_raw(struct script_peer *peer, const char *bytes, size_t n)
 {
     struct sending *sending = ps_xcalloc(1, sizeof(*sending));
 
@@ -105,6 +112,31 @@ void script_send_n(struct script_peer *peer, const char *bytes, size_t n)
     const uv_buf_t buf = uv_buf_init(sending->bytes, (unsigned int)n);
 
     ps_assert(uv_write(&sending->req, (uv_stream_t *)&peer->tcp, &buf, 1, on_sent) == 0);
+}
+
+/* What TLS has to say goes out. */
+static void flush_tls(struct script_peer *peer)
+{
+    BIO *out = SSL_get_wbio(peer->tls);
+    char piece[16384];
+
+    for (;;) {
+        const int n = BIO_read(out, piece, sizeof(piece));
+
+        if (n <= 0)
+            return;
+        send_raw(peer, piece, (size_t)n);
+    }
+}
+
+void script_send_n(struct script_peer *peer, const char *bytes, size_t n)
+{
+    if (peer->tls == NULL) {
+        send_raw(peer, bytes, n);
+    } else if (n > 0) {
+        ps_assert(SSL_write(peer->tls, bytes, (int)n) == (int)n);
+        flush_tls(peer);
+    }
 }
 
 void script_send(struct script_peer *peer, const char *bytes)
@@ -207,6 +239,34 @@ static void take_requests(struct script_peer *peer)
     }
 }
 
+static void keep_name(struct script_peer *peer)
+{
+    X509 *certificate = SSL_get1_peer_certificate(peer->tls);
+
+    if (certificate != NULL) {
+        (void)X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
+                                        peer->name, sizeof(peer->name));
+    }
+    X509_free(certificate);
+}
+
+static void take_tls(struct script_peer *peer, const char *bytes, size_t n)
+{
+    char piece[16384];
+    int got;
+
+    ps_assert(BIO_write(SSL_get_rbio(peer->tls), bytes, (int)n) == (int)n);
+    while ((got = SSL_read(peer->tls, piece, sizeof(piece))) > 0)
+        ps_buf_add(&peer->in, piece, (size_t)got);
+    const bool failed = SSL_get_error(peer->tls, got) != SSL_ERROR_WANT_READ;
+
+    if (SSL_is_init_finished(peer->tls))
+        keep_name(peer);
+    flush_tls(peer);
+    if (failed)
+        script_close(peer);
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct script_peer *peer = PS_CONTAINER_OF(handle, struct script_peer, tcp);
@@ -223,7 +283,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         close_now(peer);
         return;
     }
-    ps_buf_add(&peer->in, buf->base, (size_t)n);
+    if (peer->tls != NULL)
+        take_tls(peer, buf->base, (size_t)n);
+    else
+        ps_buf_add(&peer->in, buf->base, (size_t)n);
     take_requests(peer);
 }
 
@@ -237,6 +300,11 @@ static void on_connection(uv_stream_t *stream, int status)
     peer->number = script->connections++;
     script->open++;
     ps_buf_init(&peer->in, TEXT_MAX);
+    if (script->tls != NULL) {
+        peer->tls = SSL_new(script->tls);
+        SSL_set_bio(peer->tls, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+        SSL_set_accept_state(peer->tls);
+    }
     peer->next = script->peers;
     if (peer->next != NULL)
         peer->next->prev = peer;
@@ -248,6 +316,13 @@ static void on_connection(uv_stream_t *stream, int status)
 
 /* ---- server ------------------------------------------------------------------------------------
  */
+
+static void set_url(struct script *script, const char *scheme)
+{
+    PS_AUTO_BUF(url, sizeof(script->url) - 1);
+    ps_buf_printf(&url, "%s://127.0.0.1:%d", scheme, script->port);
+    memcpy(script->url, ps_buf_text(&url), url.n + 1);
+}
 
 struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
 {
@@ -263,10 +338,51 @@ struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
     ps_assert(uv_tcp_bind(&script->tcp, (const struct sockaddr *)&address, 0) == 0);
     ps_assert(uv_listen((uv_stream_t *)&script->tcp, 16, on_connection) == 0);
     ps_assert(uv_tcp_getsockname(&script->tcp, (struct sockaddr *)&address, &size) == 0);
-    PS_AUTO_BUF(url, sizeof(script->url) - 1);
-    ps_buf_printf(&url, "http://127.0.0.1:%d", ntohs(address.sin_port));
-    memcpy(script->url, ps_buf_text(&url), url.n + 1);
+    script->port = ntohs(address.sin_port);
+    set_url(script, "http");
     return script;
+}
+
+static BIO *bio_of(const char *text)
+{
+    return BIO_new_mem_buf(text, -1);
+}
+
+static void add_client_ca(SSL_CTX *tls, const char *pem)
+{
+    BIO *bio = bio_of(pem);
+    X509 *ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    ps_assert(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), ca) == 1);
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    X509_free(ca);
+    BIO_free(bio);
+}
+
+void script_tls(struct script *script, const char *cert_pem, const char *key_pem,
+                const char *client_ca_pem)
+{
+    BIO *cert_bio = bio_of(cert_pem);
+    BIO *key_bio = bio_of(key_pem);
+    X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+
+    SSL_CTX_free(script->tls);
+    script->tls = SSL_CTX_new(TLS_server_method());
+    ps_assert(SSL_CTX_use_certificate(script->tls, cert) == 1);
+    ps_assert(SSL_CTX_use_PrivateKey(script->tls, key) == 1);
+    if (client_ca_pem != NULL)
+        add_client_ca(script->tls, client_ca_pem);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    BIO_free(cert_bio);
+    BIO_free(key_bio);
+    set_url(script, "https");
+}
+
+const char *script_peer_name(const struct script_peer *peer)
+{
+    return peer->name;
 }
 
 static void on_script_closed(uv_handle_t *handle)
@@ -277,6 +393,7 @@ static void on_script_closed(uv_handle_t *handle)
         ps_free(script->lines[i]);
         ps_free(script->texts[i]);
     }
+    SSL_CTX_free(script->tls);
     ps_free(script);
 }
 

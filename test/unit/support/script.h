@@ -24,9 +24,15 @@ struct script_request {
 typedef void script_fn(void *self, struct script_peer *peer, const struct script_request *request);
 
 struct script *script_new(struct loop *loop, script_fn *on_request, void *self);
+/* Speaks TLS from the next connection on, with that certificate; clients must have one of client_ca
+ * unless it is NULL. */
+void script_tls(struct script *script, const char *cert_pem, const char *key_pem,
+                const char *client_ca_pem);
+/* The common name of the peer's certificate, "" without one. */
+const char *script_peer_name(const struct script_peer *peer);
 /* Listens no longer and closes all connections. */
 void script_free(struct script *script);
-/* "http://127.0.0.1:<port>" */
+/* "http://127.0.0.1:<port>", or https */
 const char *script_url(const struct script *script);
 int script_connections(const struct script *script); /* ever accepted */
 int script_open(const struct script *script);        /* now */
