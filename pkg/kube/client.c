@@ -1,49 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two connection pools and the token; single requests. */
+/* The client, and single requests. */
 #include "internal.h"
 
 #include <string.h>
 
-/* Each watch holds a connection; more kinds and namespaces than this are not watched. */
-#define WATCH_CONNECTIONS  256L
 #define REQUEST_TIMEOUT_MS 32000
-/* kubelet renews a token long before it ends; client-go reads it again as often. */
-#define TOKEN_AGE_MAX_MS   50000
 
 struct kube_call {
     struct kube_client *client;
     struct kube_call *prev, *next;
-    struct http_request *request;
+    struct kube__exchange *exchange;
     struct loop_timer *timer; /* only to report an error that was found before sending */
     enum kube_verb verb;
     char *url, *body;
     int64_t timeout_ms;
     struct ps_err err;
-    bool retried;
     kube_done_fn *done;
     void *self;
 };
-
-/* ---- token ---------------------------------------------------------------------------------- */
-
-const char *kube__token(struct kube_client *client, bool fresh)
-{
-    const int64_t now = loop_now_ms();
-    struct ps_err err;
-
-    if (client->token_file == NULL || (!fresh && now - client->token_read_ms < TOKEN_AGE_MAX_MS))
-        return client->token;
-    char *token = kube__read_token(client->token_file, &err);
-
-    client->token_read_ms = now;
-    if (token == NULL) { /* the old one may be good for a while */
-        ps_log(PS_LOG_WARN, "token_file_unreadable", "error", err.message, NULL);
-        return client->token;
-    }
-    kube__wipe_text(client->token);
-    client->token = token;
-    return token;
-}
 
 /* ---- client --------------------------------------------------------------------------------- */
 
@@ -51,21 +25,10 @@ struct kube_client *kube_client_new(struct loop *loop, const struct kube_config 
                                     const char *user_agent)
 {
     struct kube_client *client = ps_xcalloc(1, sizeof(*client));
-    struct http_client_options options = {
-        .ca_pem = ps_str(config->ca_pem),
-        .client_cert_pem = ps_str(config->client_cert_pem),
-        .client_key_pem = ps_str(config->client_key_pem),
-        .user_agent = user_agent,
-    };
 
     client->loop = loop;
-    client->server = ps_xstrdup(config->server);
-    client->token = config->token ? ps_xstrdup(config->token) : NULL;
-    client->token_file = config->token_file ? ps_xstrdup(config->token_file) : NULL;
-    client->token_read_ms = client->token != NULL ? loop_now_ms() : -TOKEN_AGE_MAX_MS;
-    client->requests = http_client_new(loop, &options);
-    options.max_connections = WATCH_CONNECTIONS;
-    client->watches = http_client_new(loop, &options);
+    client->user_agent = ps_xstrdup(user_agent);
+    kube__auth_init(client, config);
     return client;
 }
 
@@ -76,12 +39,9 @@ void kube_client_free(struct kube_client *client)
     ps_assert(client->reflectors == 0);
     while (client->calls != NULL)
         kube_cancel(client->calls);
-    http_client_free(client->requests);
-    http_client_free(client->watches);
-    kube__wipe_text(client->token);
-    ps_free(client->token_file);
+    kube__auth_fini(client);
     kube__tally_free(client->tally);
-    ps_free(client->server);
+    ps_free(client->user_agent);
     ps_free(client);
 }
 
@@ -94,12 +54,12 @@ void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self)
 void kube_client_measure(struct kube_client *client, struct metrics *metrics)
 {
     ps_assert(client->tally == NULL);
-    client->tally = kube__tally_new(metrics, client->server);
+    client->tally = kube__tally_new(metrics, client->config.server);
 }
 
 const char *kube_client_server(const struct kube_client *client)
 {
-    return client->server;
+    return client->config.server;
 }
 
 /* ---- what is asked -------------------------------------------------------------------------- */
@@ -174,7 +134,7 @@ static int make_url(const struct kube_client *client, const struct kube_request 
 {
     int code = check(request, err);
 
-    ps_buf_str(url, client->server);
+    ps_buf_str(url, client->config.server);
     if (code == 0 && request->raw) {
         ps_buf_str(url, request->raw_path);
     } else if (code == 0) {
@@ -256,8 +216,6 @@ static void log_answer(const struct kube_call *call, const struct http_response 
            ps_buf_text(&status), "error", answer->err.code != 0 ? answer->err.message : NULL, NULL);
 }
 
-static void start(struct kube_call *call, bool fresh_token);
-
 static void on_answer(void *self, const struct http_response *answer)
 {
     struct kube_call *call = self;
@@ -265,14 +223,8 @@ static void on_answer(void *self, const struct http_response *answer)
     struct kube_response response = {0};
     PS_AUTO_JS struct json_t *body = NULL;
 
-    call->request = NULL;
-    kube__tally_add(call->client->tally, verbs[call->verb].method, answer->status);
+    call->exchange = NULL;
     log_answer(call, answer);
-    if (answer->status == 401 && !call->retried && call->client->token_file != NULL) {
-        call->retried = true;
-        start(call, true);
-        return;
-    }
     if (answer->err.code == 0 && answer->status >= 200 && answer->status < 300) {
         body = js_parse(answer->body, &response.err);
         response.object = body;
@@ -307,15 +259,8 @@ static bool may_write(void *self)
     return client->may_write == NULL || client->may_write(client->may_write_self);
 }
 
-static void start(struct kube_call *call, bool fresh_token)
+static void start(struct kube_call *call)
 {
-    const bool is_write = verbs[call->verb].write;
-
-    if (is_write && !may_write(call)) {
-        (void)ps_fail(&call->err, PS_ECANCELED, "not sent: this process may no longer write");
-        refuse(call);
-        return;
-    }
     const struct http_header headers[] = {
         {"Accept", "application/json"},
         {"Content-Type", verbs[call->verb].content_type},
@@ -325,15 +270,14 @@ static void start(struct kube_call *call, bool fresh_token)
         .url = call->url,
         .headers = headers,
         .header_count = headers[1].value != NULL ? 2 : 1,
-        .bearer = kube__token(call->client, fresh_token),
         .body = ps_str(call->body),
         .timeout_ms = call->timeout_ms,
-        .may_send = is_write ? may_write : NULL,
+        .may_send = verbs[call->verb].write ? may_write : NULL,
         .on_done = on_answer,
         .self = call,
     };
 
-    call->request = http_send(call->client->requests, &send);
+    call->exchange = kube__exchange_start(call->client, KUBE__REQUESTS, &send);
 }
 
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
@@ -357,7 +301,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
     }
     call->url = ps_buf_take(&url);
     call->body = make_body(request);
-    start(call, false);
+    start(call);
     return call;
 }
 
@@ -366,6 +310,6 @@ void kube_cancel(struct kube_call *call)
     if (call == NULL)
         return;
     call_unlink(call);
-    http_cancel(call->request);
+    kube__exchange_cancel(call->exchange);
     call_free(call);
 }

@@ -16,6 +16,17 @@ void kube_config_fini(struct kube_config *config)
     kube__wipe_text(config->client_key_pem);
     kube__wipe_text(config->token);
     ps_free(config->token_file);
+    ps_free(config->ca_file);
+    ps_free(config->client_cert_file);
+    ps_free(config->client_key_file);
+    ps_free(config->tls_server_name);
+    kube__wipe_text(config->proxy_url);
+    for (size_t i = 0; i < config->header_count; i++) {
+        ps_free(config->headers[i].name);
+        ps_free(config->headers[i].value);
+    }
+    ps_free(config->headers);
+    js_unref(config->exec);
     *config = (struct kube_config){0};
 }
 
@@ -28,17 +39,17 @@ static char *path_in(const char *dir, const char *name)
 
 static int read_service_account(struct kube_config *config, const char *dir, struct ps_err *err)
 {
-    PS_AUTO_FREE char *ca_path = path_in(dir, "ca.crt");
     PS_AUTO_FREE char *namespace_path = path_in(dir, "namespace");
     struct ps_err absent;
     PS_AUTO_BUF(ca, KUBE_CONFIG_MAX);
     PS_AUTO_BUF(namespace, KUBE__TOKEN_MAX);
 
+    config->ca_file = path_in(dir, "ca.crt");
     config->token_file = path_in(dir, "token");
     config->token = kube__read_token(config->token_file, err);
     if (config->token == NULL)
         return err != NULL ? err->code : PS_EINVAL;
-    if (kube__read_file(&ca, ca_path, &absent) == 0) {
+    if (kube__read_file(&ca, config->ca_file, &absent) == 0) {
         config->ca_pem = ps_buf_take(&ca);
     } else { /* the system's roots may do */
         ps_log(PS_LOG_WARN, "service_account_ca_unreadable", "error", absent.message, NULL);
@@ -79,20 +90,56 @@ int kube_config_in_cluster(struct kube_config *config, const char *host, const c
     return code;
 }
 
-int kube_config_load(struct kube_config *config, const char *path, const char *context,
-                     struct ps_err *err)
+static int add_file(struct json_t *whole, const char *path, struct ps_err *err)
 {
     PS_AUTO_BUF(text, KUBE_CONFIG_MAX);
     int code = kube__read_file(&text, path, err);
 
-    *config = (struct kube_config){0};
     if (code != 0)
         return code;
     const char *slash = strrchr(path, '/');
     PS_AUTO_FREE char *dir =
         slash != NULL ? ps_xstrndup(path, (size_t)(slash - path) + 1) : ps_xstrdup(".");
 
-    code = kube_config_parse(config, ps_buf_get(&text), dir, context, err);
+    code = kube__config_add(whole, ps_buf_get(&text), dir, err);
     ps_wipe(text.p, text.n);
     return code == 0 ? 0 : ps_fail_prefix(err, "%s", path);
+}
+
+int kube_config_load(struct kube_config *config, const char *path, const char *context,
+                     struct ps_err *err)
+{
+    PS_AUTO_JS struct json_t *whole = js_object();
+    const int code = add_file(whole, path, err);
+
+    *config = (struct kube_config){0};
+    if (code != 0)
+        return code;
+    if (kube__config_take(config, whole, context, KUBE_CONFIG_OWN, err) != 0)
+        return ps_fail_prefix(err, "%s", path);
+    return 0;
+}
+
+int kube_config_load_list(struct kube_config *config, const char *paths, const char *context,
+                          struct ps_err *err)
+{
+    struct ps_str rest = ps_str(paths);
+    struct ps_str part;
+    size_t found = 0;
+    PS_AUTO_JS struct json_t *whole = js_object();
+
+    *config = (struct kube_config){0};
+    while (ps_str_split(&rest, ':', &part)) {
+        PS_AUTO_FREE char *path = ps_xstrndup(part.p, part.n);
+        const int code = part.n > 0 ? add_file(whole, path, err) : PS_ENOENT;
+
+        if (code != 0 && code != PS_ENOENT)
+            return code;
+        found += code == 0 ? 1 : 0;
+    }
+    if (found == 0)
+        return ps_fail(err, PS_ENOENT, "%s: none of these files is there", paths);
+    if (kube__config_take(config, whole, context, KUBE_CONFIG_OWN, err) != 0)
+        return ps_fail_prefix(err, "%s", paths);
+    return 0;
 }

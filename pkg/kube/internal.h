@@ -19,14 +19,31 @@ char *kube__read_token(const char *path, struct ps_err *err) PS_MUST_CHECK;
 /* Overwrites and frees; NULL is fine. */
 void kube__wipe_text(char *secret);
 
+/* ---- kubeconfig.c --------------------------------------------------------------------------- */
+
+/* Adds a kubeconfig's text behind what was added before; dir is the text's. */
+int kube__config_add(struct json_t *whole, struct ps_str text, const char *dir,
+                     struct ps_err *err) PS_MUST_CHECK;
+int kube__config_take(struct kube_config *config, const struct json_t *whole, const char *context,
+                      enum kube_config_trust trust, struct ps_err *err) PS_MUST_CHECK;
+
 /* ---- client.c ------------------------------------------------------------------------------- */
+
+/* Each has connections of its own. */
+enum kube__pool {
+    KUBE__REQUESTS,
+    KUBE__WATCHES,
+    KUBE__POOLS
+};
 
 struct kube_client {
     struct loop *loop;
-    struct http_client *requests, *watches;
-    char *server;
-    char *token, *token_file;
-    int64_t token_read_ms;
+    char *user_agent;
+    struct kube_config config; /* as of now: what files and programs say is put in here */
+    struct http_client *pools[KUBE__POOLS];
+    struct kube__plugin *plugin; /* of config.exec; or NULL */
+    int64_t token_read_ms, tls_read_ms;
+    struct kube__exchange *exchanges;
     struct kube_call *calls;
     size_t reflectors;
     bool (*may_write)(void *self); /* NULL = always */
@@ -34,9 +51,60 @@ struct kube_client {
     struct kube__tally *tally; /* what has been counted so far; NULL = not measured */
 };
 
-/* The token to use now, or NULL; borrowed until the next call. `fresh` reads the file again in any
- * case. */
-const char *kube__token(struct kube_client *client, bool fresh);
+/* ---- exchange.c ----------------------------------------------------------------------------- */
+
+/* http_send with the client's credentials (send->bearer is not used): waits for them where they
+ * have to be fetched, and repeats once what was refused for them. Everything is copied. Same rules:
+ * on_done comes once, later; the handle is valid until then or until it is cancelled. */
+struct kube__exchange *kube__exchange_start(struct kube_client *client, enum kube__pool pool,
+                                            const struct http_send *send);
+void kube__exchange_cancel(struct kube__exchange *exchange); /* NULL is fine */
+/* There are credentials, or they have failed: those that wait go on, from the loop. */
+void kube__exchange_wake(struct kube_client *client);
+
+/* ---- auth.c --------------------------------------------------------------------------------- */
+
+enum kube__ready {
+    KUBE__READY,
+    KUBE__WAIT,      /* kube__exchange_wake comes */
+    KUBE__NOT_READY, /* and will not be for a while: see err */
+};
+
+void kube__auth_init(struct kube_client *client, const struct kube_config *config);
+void kube__auth_fini(struct kube_client *client); /* no exchange is left */
+/* Reads again what is old, starts what has to be started. */
+enum kube__ready kube__auth_ready(struct kube_client *client, struct ps_err *err);
+const char *kube__auth_token(const struct kube_client *client); /* borrowed; NULL = none */
+uint64_t kube__auth_number(const struct kube_client *client);   /* of the credential */
+/* The server has refused that credential: is there hope for another? */
+bool kube__auth_refused(struct kube_client *client, uint64_t number);
+void kube__auth_accepted(struct kube_client *client, uint64_t number);
+/* Has a file with certificates changed? Then new requests go over new connections. */
+bool kube__auth_reread_tls(struct kube_client *client);
+/* May it follow "Bearer "? */
+bool kube__is_token(const char *text);
+
+/* ---- plugin.c ------------------------------------------------------------------------------- */
+
+struct kube__plugin;
+/* There is a new credential, or none could be had. */
+typedef void kube__plugin_fn(void *self);
+
+struct kube__credential {
+    char *token, *cert_pem, *key_pem; /* or NULL */
+};
+
+struct kube__plugin *kube__plugin_new(struct loop *loop, const struct kube_config *config,
+                                      kube__plugin_fn *on_change, void *self);
+void kube__plugin_free(struct kube__plugin *plugin); /* NULL is fine; ends the program */
+void kube__plugin_times(struct kube__plugin *plugin, int64_t timeout_ms,
+                        int64_t backoff_first_ms); /* for tests */
+enum kube__ready kube__plugin_ready(struct kube__plugin *plugin, struct ps_err *err);
+const struct kube__credential *kube__plugin_credential(const struct kube__plugin *plugin);
+uint64_t kube__plugin_number(const struct kube__plugin *plugin);
+const char *kube__plugin_trouble(const struct kube__plugin *plugin); /* NULL: none */
+void kube__plugin_accepted(struct kube__plugin *plugin, uint64_t number);
+bool kube__plugin_refused(struct kube__plugin *plugin, uint64_t number);
 
 /* ---- tally.c -------------------------------------------------------------------------------- */
 
@@ -141,7 +209,7 @@ struct kube_reflector {
     char *url; /* without what lists and watches add; NULL and url_err when it can't be made */
     int64_t watch_timeout_ms, idle_timeout_ms;
     struct kube_reflector_callbacks on;
-    struct http_request *request;
+    struct kube__exchange *exchange;
     struct loop_timer *timer;
     struct loop_backoff backoff;
     int64_t backed_off_ms; /* when the backoff was used last */
@@ -158,10 +226,9 @@ struct kube_reflector {
     unsigned int depth; /* its own functions on the stack: freed when the last returns */
     bool dead;
     bool metadata_only;
-    bool unpaged;      /* the last list ran out of time between its pages: ask for all at once */
-    bool synced;       /* a first list is complete */
-    bool open;         /* the watch has begun to answer */
-    bool retried_auth; /* one retry after a 401 */
+    bool unpaged; /* the last list ran out of time between its pages: ask for all at once */
+    bool synced;  /* a first list is complete */
+    bool open;    /* the watch has begun to answer */
 };
 
 /* Gives out one page. 0, and *done tells whether it was the last; *done also after the callbacks

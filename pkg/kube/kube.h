@@ -11,38 +11,9 @@
 #include "base/base.h"
 #include "codec/codec.h"
 #include "http/http.h"
+#include "kube/config.h"
 #include "loop/loop.h"
 #include "metrics/metrics.h"
-
-/* ---- config ---------------------------------------------------------------------------------- */
-
-#define KUBE_CONFIG_MAX ((size_t)1024 * 1024)
-
-/* Owned texts; secrets are wiped by kube_config_fini. err is required by the functions that fill
- * it. */
-struct kube_config {
-    char *server;    /* "https://10.0.0.1:443/prefix", no trailing slash */
-    char *namespace; /* of the context or the service account; may be NULL */
-    char *ca_pem, *client_cert_pem, *client_key_pem; /* or NULL */
-    char *token;                                     /* or NULL */
-    char *token_file;                                /* re-read about every minute; or NULL */
-};
-
-#define KUBE_SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
-
-/* From KUBERNETES_SERVICE_HOST/PORT (given as texts, NULL = unset) and the service account's
- * directory. */
-int kube_config_in_cluster(struct kube_config *config, const char *host, const char *port,
-                           const char *dir, struct ps_err *err) PS_MUST_CHECK;
-/* One kubeconfig file; context NULL = current-context. Client certificates, tokens, token files;
- * what is not supported yet (exec, auth-provider, username/password, proxy-url, tls-server-name,
- * impersonation, insecure-skip-tls-verify) is refused by name. */
-int kube_config_load(struct kube_config *config, const char *path, const char *context,
-                     struct ps_err *err) PS_MUST_CHECK;
-/* The same from text; relative paths are resolved against dir. */
-int kube_config_parse(struct kube_config *config, struct ps_str text, const char *dir,
-                      const char *context, struct ps_err *err) PS_MUST_CHECK;
-void kube_config_fini(struct kube_config *config);
 
 /* ---- kinds and URLs ------------------------------------------------------------------------- */
 
@@ -76,6 +47,8 @@ struct kube_client *kube_client_new(struct loop *loop, const struct kube_config 
 /* Cancels all calls; its reflectors must have been freed. */
 void kube_client_free(struct kube_client *client);
 const char *kube_client_server(const struct kube_client *client);
+/* What is wrong with the credential, for people; NULL: nothing. Borrowed until the loop turns. */
+const char *kube_client_trouble(const struct kube_client *client);
 /* The write fence: asked before each write is begun, and again when its body is about to leave. A
  * write that may not go ends with PS_ECANCELED, never `unknown`. `may_write` must not call kube. */
 void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self), void *self);

@@ -112,17 +112,6 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state,
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-static bool retry_auth(struct kube_reflector *reflector, const struct http_response *response)
-{
-    const bool retry = response->status == 401 && !reflector->retried_auth &&
-                       reflector->client->token_file != NULL;
-
-    if (retry)
-        (void)kube__token(reflector->client, true);
-    reflector->retried_auth = retry;
-    return retry;
-}
-
 static void on_page(void *self, const struct http_response *response);
 
 static void send_page(struct kube_reflector *reflector)
@@ -144,13 +133,12 @@ static void send_page(struct kube_reflector *reflector)
         .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
         .headers = &accept,
         .header_count = 1,
-        .bearer = kube__token(reflector->client, false),
         .timeout_ms = LIST_TIMEOUT_MS,
         .on_done = on_page,
         .self = reflector,
     };
 
-    reflector->request = http_send(reflector->client->requests, &send);
+    reflector->exchange = kube__exchange_start(reflector->client, KUBE__REQUESTS, &send);
 }
 
 /* Without a resourceVersion: the newest state, never an older one than was seen before. */
@@ -200,7 +188,6 @@ static void enter_watch(struct kube_reflector *reflector)
         .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
         .headers = &accept,
         .header_count = 1,
-        .bearer = kube__token(reflector->client, false),
         .timeout_ms = timeout_ms + WATCH_GRACE_MS,
         .idle_timeout_ms = reflector->idle_timeout_ms,
         .on_open = on_watch_open,
@@ -214,7 +201,7 @@ static void enter_watch(struct kube_reflector *reflector)
     reflector->open = false;
     reflector->progress = 0;
     reflector->started_ms = loop_now_ms();
-    reflector->request = http_send(reflector->client->watches, &send);
+    reflector->exchange = kube__exchange_start(reflector->client, KUBE__WATCHES, &send);
 }
 
 /* ---- the list ------------------------------------------------------------------------------- */
@@ -270,12 +257,8 @@ static void on_page(void *self, const struct http_response *response)
     struct kube_reflector *reflector = self;
 
     enter(reflector);
-    reflector->request = NULL;
-    if (retry_auth(reflector, response)) {
-        send_page(reflector);
-    } else {
-        take_page(reflector, response);
-    }
+    reflector->exchange = NULL;
+    take_page(reflector, response);
     leave(reflector);
 }
 
@@ -397,12 +380,8 @@ static void on_watch_done(void *self, const struct http_response *response)
     struct kube_reflector *reflector = self;
 
     enter(reflector);
-    reflector->request = NULL;
-    if (retry_auth(reflector, response)) {
-        enter_watch(reflector);
-    } else {
-        after_watch(reflector, response);
-    }
+    reflector->exchange = NULL;
+    after_watch(reflector, response);
     leave(reflector);
 }
 
@@ -412,7 +391,7 @@ static void make_url(struct kube_reflector *reflector, const struct kube_reflect
 {
     PS_AUTO_BUF(url, KUBE__URL_MAX);
 
-    ps_buf_str(&url, reflector->client->server);
+    ps_buf_str(&url, reflector->client->config.server);
     if (kube_path(&url, options->kind, options->namespace, NULL, NULL, &reflector->url_err) != 0)
         return;
     if (options->label_selector != NULL)
@@ -467,8 +446,8 @@ void kube_reflector_free(struct kube_reflector *reflector)
         return;
     reflector->dead = true;
     reflector->client->reflectors--;
-    http_cancel(reflector->request);
-    reflector->request = NULL;
+    kube__exchange_cancel(reflector->exchange);
+    reflector->exchange = NULL;
     loop_timer_free(reflector->timer);
     if (reflector->depth == 0)
         destroy(reflector);

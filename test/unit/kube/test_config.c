@@ -17,6 +17,10 @@
 /* base64 of "-----BEGIN A-----" */
 #define PEM64 "LS0tLS1CRUdJTiBBLS0tLS0="
 
+#define SERVER "server: \"https://a.example\""
+#define V1     "client.authentication.k8s.io/v1"
+#define V1B    "client.authentication.k8s.io/v1beta1"
+
 static char dir[] = "/tmp/kube-config-XXXXXX";
 
 static void write_file(const char *name, const char *text, size_t n)
@@ -45,8 +49,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const names[] = {"ca.pem",  "token", "ca.crt", "namespace",
-                                        "key.pem", "nul",   "empty",  "config"};
+    static const char *const names[] = {"ca.pem", "token", "ca.crt", "namespace", "key.pem",
+                                        "nul",    "empty", "config", "one",       "two"};
 
     (void)state;
     for (size_t i = 0; i < PS_ARRAY_LEN(names); i++)
@@ -76,7 +80,8 @@ static void a_whole_file_is_taken(void **state)
     compose(&text,
             "server: \"https://api.example:6443/k8s/c-1//\", certificate-authority-data: " PEM64,
             "client-certificate-data: " PEM64 ", client-key-data: " PEM64 ", token: hush");
-    assert_int_equal(kube_config_parse(&config, ps_buf_get(&text), "/", NULL, &err), 0);
+    assert_int_equal(
+        kube_config_parse(&config, ps_buf_get(&text), "/", NULL, KUBE_CONFIG_OWN, &err), 0);
     assert_string_equal(config.server, "https://api.example:6443/k8s/c-1");
     assert_string_equal(config.namespace, "cars");
     assert_string_equal(config.ca_pem, "-----BEGIN A-----");
@@ -99,7 +104,7 @@ static void json_is_taken_too(void **state)
     struct kube_config config;
     struct ps_err err = {0};
 
-    assert_int_equal(kube_config_parse(&config, PS_STR(text), "/", NULL, &err), 0);
+    assert_int_equal(kube_config_parse(&config, PS_STR(text), "/", NULL, KUBE_CONFIG_OWN, &err), 0);
     assert_string_equal(config.server, "http://127.0.0.1:8080");
     assert_null(config.namespace);
     assert_null(config.token);
@@ -144,7 +149,6 @@ static void files_are_relative_to_the_config(void **state)
 static void what_is_wrong_is_refused_by_name(void **state)
 {
     (void)state;
-#define SERVER "server: \"https://a.example\""
 
     static const struct {
         const char *cluster, *user, *words;
@@ -159,11 +163,13 @@ static void what_is_wrong_is_refused_by_name(void **state)
         {"server: \"http://127.0.0.1\"", "token: hush", "credentials are sent over https only"},
         {"server: \"http://127.0.0.1\"",
          "client-certificate-data: " PEM64 ", client-key-data: " PEM64, "https only"},
-        {SERVER ", insecure-skip-tls-verify: true", "", "insecure-skip-tls-verify: not supported"},
         {SERVER ", insecure-skip-tls-verify: \"true\"", "",
-         "insecure-skip-tls-verify: not supported"},
-        {SERVER ", proxy-url: \"http://p\"", "", "proxy-url: not supported"},
-        {SERVER ", tls-server-name: x", "", "tls-server-name: not supported"},
+         "insecure-skip-tls-verify: expected true or false"},
+        {SERVER ", insecure-skip-tls-verify: true, certificate-authority-data: " PEM64, "",
+         "insecure-skip-tls-verify: given beside an authority"},
+        {SERVER ", proxy-url: \"ftp://u:hush@p\"", "", "clusters[c].cluster.proxy-url: expected"},
+        {SERVER ", proxy-url: \"http://u:hush@p\\r\\nX: y\"", "", "proxy-url: only visible"},
+        {SERVER ", tls-server-name: [x]", "", "tls-server-name: expected a string"},
         {SERVER ", certificate-authority-data: \"hush!*\"", "",
          "certificate-authority-data: not base64"},
         {SERVER ", certificate-authority-data: aGVsbG8=", "", "no PEM block"},
@@ -172,14 +178,44 @@ static void what_is_wrong_is_refused_by_name(void **state)
          "given twice"},
         {SERVER ", certificate-authority: /nonexistent", "", "/nonexistent"},
         {SERVER ", certificate-authority: /tmp", "", "not a regular file"},
-        {SERVER, "exec: {command: aws}", "users[u].user.exec: not supported"},
+        {SERVER, "exec: hush", "users[u].user.exec: expected an object"},
+        {SERVER, "exec: {command: aws}", "users[u].user.exec.apiVersion: expected"},
+        {SERVER, "exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: aws}",
+         "exec.apiVersion: expected client.authentication.k8s.io/v1"},
+        {SERVER, "exec: {apiVersion: " V1 ", command: aws}", "exec.interactiveMode: missing"},
+        {SERVER, "exec: {apiVersion: " V1 ", command: aws, interactiveMode: Always}",
+         "exec.interactiveMode: Always: there is nobody to ask"},
+        {SERVER, "exec: {apiVersion: " V1 ", command: aws, interactiveMode: hush}",
+         "exec.interactiveMode: expected Never or IfAvailable"},
+        {SERVER, "exec: {apiVersion: " V1B ", args: []}", "exec.command: missing"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: [hush]}", "exec.command: expected"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a, args: hush}", "exec.args: expected a"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a, args: [hush, 3]}",
+         "exec.args: expected texts"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a, env: [{name: hush}]}", "exec.env: "},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a, env: [{name: A=b, value: hush}]}",
+         "exec.env: expected name and value"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a, provideClusterInfo: hush}",
+         "exec.provideClusterInfo: expected true or false"},
+        {"server: \"http://127.0.0.1\"", "exec: {apiVersion: " V1B ", command: a}", "https only"},
         {SERVER, "auth-provider: {name: gcp}", "auth-provider: not supported"},
         {SERVER, "username: hush", "username: not supported"},
         {SERVER, "password: hush", "password: not supported"},
-        {SERVER, "as: hush", "users[u].user.as: not supported"},
-        {SERVER, "as-groups: [hush]", "as-groups: not supported"},
-        {SERVER, "as-uid: hush", "as-uid: not supported"},
-        {SERVER, "as-user-extra: {a: [hush]}", "as-user-extra: not supported"},
+        {SERVER, "as: [hush]", "users[u].user.as: expected a string"},
+        {SERVER, "as: \"hush\\r\\nX-Admin: yes\"",
+         "users[u].user.as: expected texts that a header"},
+        {SERVER, "as-groups: [hush]", "users[u].user.as: missing beside"},
+        {SERVER, "as-uid: hush", "users[u].user.as: missing beside"},
+        {SERVER, "as-user-extra: {a: [hush]}", "users[u].user.as: missing beside"},
+        {SERVER, "as: a, as-uid: \"hush\\n\"", "as-uid: expected texts that a header"},
+        {SERVER, "as: a, as-groups: hush", "as-groups: expected a list"},
+        {SERVER, "as: a, as-groups: [b, \"hush\\nX: y\"]", "as-groups: expected texts"},
+        {SERVER, "as: a, as-groups: [\"\"]", "as-groups: expected texts"},
+        {SERVER, "as: a, as-user-extra: {a: [\"hush\\r\\nX: y\"]}",
+         "as-user-extra: expected texts"},
+        {SERVER, "as: a, as-user-extra: {a: hush}", "as-user-extra: expected a list"},
+        {SERVER, "as: a, as-user-extra: [hush]", "as-user-extra: expected lists of texts"},
+        {SERVER, "as: a, as-user-extra: {\"\": [hush]}", "as-user-extra: a name is empty"},
         {SERVER, "token: 5", "users[u].user.token: expected a string"},
         {SERVER, "token: [hush]", "users[u].user.token: expected a string"},
         {SERVER, "tokenFile: /nonexistent", "users[u].user.tokenFile"},
@@ -196,13 +232,170 @@ static void what_is_wrong_is_refused_by_name(void **state)
         PS_AUTO_BUF(text, 4096);
 
         compose(&text, rows[i].cluster, rows[i].user);
-        if (kube_config_parse(&config, ps_buf_get(&text), "/", NULL, &err) == 0)
+        if (kube_config_parse(&config, ps_buf_get(&text), "/", NULL, KUBE_CONFIG_OWN, &err) == 0)
             fail_msg("row %zu was taken", i);
         if (strstr(err.message, rows[i].words) == NULL)
             fail_msg("row %zu: %s", i, err.message);
         assert_null(strstr(err.message, "hush"));
         assert_null(config.server);
     }
+}
+
+static void everything_else_is_taken(void **state)
+{
+    (void)state;
+
+    static const char *const headers[][2] = {
+        {"Impersonate-User", "jane"},
+        {"Impersonate-Uid", "7"},
+        {"Impersonate-Group", "a"},
+        {"Impersonate-Group", "b c"},
+        {"Impersonate-Extra-x%2Fy%25%0A", "1"},
+        {"Impersonate-Extra-x%2Fy%25%0A", "2"},
+    };
+    struct kube_config config;
+    struct ps_err err = {0};
+    PS_AUTO_BUF(text, 4096);
+
+    compose(&text,
+            SERVER ", proxy-url: \"socks5://u:p@10.0.0.1:1080\", tls-server-name: api.example, "
+                   "insecure-skip-tls-verify: true",
+            "as: jane, as-uid: \"7\", as-groups: [a, b c], as-user-extra: {\"x/y%\\n\": [\"1\", "
+            "\"2\"]}");
+    assert_int_equal(
+        kube_config_parse(&config, ps_buf_get(&text), "/", NULL, KUBE_CONFIG_OWN, &err), 0);
+    assert_string_equal(config.proxy_url, "socks5://u:p@10.0.0.1:1080");
+    assert_string_equal(config.tls_server_name, "api.example");
+    assert_true(config.insecure);
+    assert_int_equal(config.header_count, PS_ARRAY_LEN(headers));
+    for (size_t i = 0; i < PS_ARRAY_LEN(headers); i++) {
+        assert_string_equal(config.headers[i].name, headers[i][0]);
+        assert_string_equal(config.headers[i].value, headers[i][1]);
+    }
+    kube_config_fini(&config);
+}
+
+static void a_program_is_taken_unless_there_is_a_credential(void **state)
+{
+    (void)state;
+
+    static const char program[] =
+        "exec: {apiVersion: " V1 ", command: ./bin/login, args: [a, \"b c\"], installHint: get it, "
+        "env: [{name: X, value: \"1\"}], interactiveMode: IfAvailable, provideClusterInfo: true}";
+    struct kube_config config;
+    struct ps_err err = {0};
+    PS_AUTO_BUF(text, 4096);
+    PS_AUTO_BUF(more, 4096);
+
+    compose(&text,
+            SERVER ", certificate-authority-data: " PEM64 ", extensions: [{name: other, extension: "
+                   "no}, {name: client.authentication.k8s.io/exec, extension: {audience: x}}]",
+            program);
+    assert_int_equal(
+        kube_config_parse(&config, ps_buf_get(&text), "/etc/k", NULL, KUBE_CONFIG_OWN, &err), 0);
+    PS_AUTO_FREE char *exec = js_text(config.exec);
+
+    assert_string_equal(exec, "{\"apiVersion\":\"" V1 "\",\"args\":[\"a\",\"b c\"],"
+                              "\"cluster\":{\"certificate-authority-data\":\"" PEM64 "\","
+                              "\"config\":{\"audience\":\"x\"},\"server\":\"https://a.example\"},"
+                              "\"command\":\"/etc/k/./bin/login\","
+                              "\"env\":[{\"name\":\"X\",\"value\":\"1\"}],"
+                              "\"installHint\":\"get it\"}");
+    kube_config_fini(&config);
+    ps_buf_printf(&more, "token: hush, %s", program);
+    ps_buf_clear(&text);
+    compose(&text, SERVER, ps_buf_text(&more));
+    assert_int_equal(
+        kube_config_parse(&config, ps_buf_get(&text), "/", NULL, KUBE_CONFIG_OWN, &err), 0);
+    assert_null(config.exec);
+    kube_config_fini(&config);
+}
+
+static void somebody_elses_kubeconfig_may_do_less(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *cluster, *user, *words;
+    } rows[] = {
+        {SERVER, "token: t", NULL},
+        {SERVER ", certificate-authority-data: " PEM64,
+         "client-certificate-data: " PEM64 ", client-key-data: " PEM64, NULL},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a}", "user.exec: programs are refused"},
+        {SERVER, "exec: {apiVersion: " V1B ", command: a}, token: t", "user.exec: programs are"},
+        {SERVER, "exec: hush", "user.exec: programs are refused"},
+        {SERVER, "auth-provider: {name: gcp}", "auth-provider: not supported"},
+        {SERVER, "tokenFile: token", "user.tokenFile: files are refused"},
+        {SERVER, "tokenFile: token, token: t", "user.tokenFile: files are refused"},
+        {SERVER, "client-certificate: ca.pem, client-key-data: " PEM64,
+         "client-certificate: files are refused here: give client-certificate-data"},
+        {SERVER, "client-key: ca.pem, client-certificate-data: " PEM64,
+         "client-key: files are refused here: give client-key-data"},
+        {SERVER ", certificate-authority: ca.pem", "",
+         "certificate-authority: files are refused here"},
+        {SERVER ", insecure-skip-tls-verify: true", "token: t",
+         "insecure-skip-tls-verify: refused"},
+        {"server: \"http://127.0.0.1:80\"", "", "server: expected https://"},
+    };
+
+    write_file("ca.pem", PEM, strlen(PEM));
+    write_file("token", "hush", 4);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct kube_config config;
+        struct ps_err err = {0};
+        PS_AUTO_BUF(text, 4096);
+
+        compose(&text, rows[i].cluster, rows[i].user);
+        const int code =
+            kube_config_parse(&config, ps_buf_get(&text), dir, NULL, KUBE_CONFIG_UNTRUSTED, &err);
+
+        if ((code == 0) != (rows[i].words == NULL) ||
+            (code != 0 && strstr(err.message, rows[i].words) == NULL))
+            fail_msg("row %zu: %d %s", i, code, err.message);
+        kube_config_fini(&config);
+    }
+}
+
+static void write_part(const char *name, const char *text)
+{
+    write_file(name, text, strlen(text));
+}
+
+static void several_files_make_one(void **state)
+{
+    (void)state;
+    struct kube_config config;
+    struct ps_err err = {0};
+    PS_AUTO_BUF(paths, 2048);
+
+    write_part("one", "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
+                      "clusters: [{name: c, cluster: {server: \"https://one\"}}]");
+    write_part("empty", "");
+    write_part("token", "tok");
+    write_part("two", "current-context: b\ncontexts: [{name: a, context: {cluster: x}}, "
+                      "{name: b, context: {cluster: c, user: u, namespace: cars}}]\n"
+                      "clusters: [{name: c, cluster: {server: \"https://two\", "
+                      "tls-server-name: x}}]\n"
+                      "users: [{name: u, user: {tokenFile: token}}]");
+    ps_buf_printf(&paths, ":%s/missing:%s/empty:%s/one:%s/two:%s/one", dir, dir, dir, dir, dir);
+    if (kube_config_load_list(&config, ps_buf_text(&paths), NULL, &err) != 0)
+        fail_msg("%s", err.message);
+    /* The context of the first; its user stands in the second; a cluster is taken whole. */
+    assert_string_equal(config.server, "https://one");
+    assert_null(config.tls_server_name);
+    assert_null(config.namespace);
+    assert_string_equal(config.token, "tok");
+    kube_config_fini(&config);
+    assert_int_equal(kube_config_load_list(&config, ps_buf_text(&paths), "b", &err), 0);
+    assert_string_equal(config.server, "https://one");
+    assert_string_equal(config.namespace, "cars");
+    kube_config_fini(&config);
+    assert_int_equal(kube_config_load_list(&config, "/nonexistent/a:/nonexistent/b", NULL, &err),
+                     PS_ENOENT);
+    assert_non_null(strstr(err.message, "none of these files is there"));
+    write_part("two", "[]");
+    assert_int_equal(kube_config_load_list(&config, ps_buf_text(&paths), NULL, &err), PS_EINVAL);
+    assert_non_null(strstr(err.message, "/two: kubeconfig: expected an object"));
 }
 
 static void broken_wholes_are_refused(void **state)
@@ -212,7 +405,7 @@ static void broken_wholes_are_refused(void **state)
     static const struct {
         const char *text, *context, *words;
     } rows[] = {
-        {"", NULL, "expected an object"},
+        {"", NULL, "current-context: not set"},
         {"[]", NULL, "expected an object"},
         {"a: b: c", NULL, ""},
         {"\t", NULL, ""},
@@ -236,8 +429,9 @@ static void broken_wholes_are_refused(void **state)
         struct kube_config config;
         struct ps_err err = {0};
 
-        assert_int_not_equal(
-            kube_config_parse(&config, ps_str(rows[i].text), "/", rows[i].context, &err), 0);
+        assert_int_not_equal(kube_config_parse(&config, ps_str(rows[i].text), "/", rows[i].context,
+                                               KUBE_CONFIG_OWN, &err),
+                             0);
         if (strstr(err.message, rows[i].words) == NULL || err.message[0] == '\0')
             fail_msg("row %zu: %s", i, err.message);
     }
@@ -321,6 +515,10 @@ int main(void)
         cmocka_unit_test(json_is_taken_too),
         cmocka_unit_test(files_are_relative_to_the_config),
         cmocka_unit_test(what_is_wrong_is_refused_by_name),
+        cmocka_unit_test(everything_else_is_taken),
+        cmocka_unit_test(a_program_is_taken_unless_there_is_a_credential),
+        cmocka_unit_test(somebody_elses_kubeconfig_may_do_less),
+        cmocka_unit_test(several_files_make_one),
         cmocka_unit_test(broken_wholes_are_refused),
         cmocka_unit_test(a_service_account_is_taken),
         cmocka_unit_test(outside_of_a_cluster_is_told),
