@@ -13,51 +13,35 @@
 /* Pages of one list: a million objects, and an end for a server that says "continue" for ever. */
 #define PAGES_MAX     2000
 
-/* $KUBECONFIG may hold several files: the first that is named. */
-static const char *first_file(struct ps_arena *arena, const char *list)
+static int load_config(struct cluster *cluster, const struct plugin_options *options,
+                       struct ps_err *err)
 {
-    struct ps_str rest = ps_str(list), part;
-
-    while (ps_str_split(&rest, ':', &part)) {
-        if (part.n > 0)
-            return ps_arena_str(arena, part);
-    }
-    return NULL;
-}
-
-static const char *config_path(struct ps_arena *arena, const struct plugin_options *options)
-{
+    const char *context = options->values[PLUGIN_CONTEXT];
     const char *home = plugin_environment(options, "HOME");
-    const char *list = plugin_environment(options, "KUBECONFIG");
-    const char *path = options->values[PLUGIN_KUBECONFIG];
+    const char *paths = plugin_environment(options, "KUBECONFIG");
+    PS_AUTO_BUF(path, PATH_TEXT_MAX);
 
-    if (path == NULL && list != NULL)
-        path = first_file(arena, list);
-    if (path == NULL && home != NULL)
-        path = ps_arena_printf(arena, "%s/.kube/config", home);
-    return path;
+    if (options->values[PLUGIN_KUBECONFIG] != NULL) {
+        return kube_config_load(&cluster->config, options->values[PLUGIN_KUBECONFIG], context, err);
+    }
+    if (paths != NULL)
+        return kube_config_load_list(&cluster->config, paths, context, err);
+    if (home == NULL)
+        return ps_fail(err, PS_ENOENT, "not found: no --kubeconfig, no $KUBECONFIG and no $HOME");
+    ps_buf_printf(&path, "%s/.kube/config", home);
+    return kube_config_load(&cluster->config, ps_buf_text(&path), context, err);
 }
 
 int cluster_open(struct cluster *cluster, const struct plugin_options *options)
 {
-    struct ps_arena arena;
     struct ps_err err = {0};
 
     *cluster = (struct cluster){0};
-    ps_arena_init(&arena);
-    const char *path = config_path(&arena, options);
-    const int rc =
-        path != NULL
-            ? kube_config_load(&cluster->config, path, options->values[PLUGIN_CONTEXT], &err)
-            : ps_fail(&err, PS_ENOENT, "no --kubeconfig, no $KUBECONFIG and no $HOME");
-
-    if (rc != 0) {
-        (void)fprintf(stderr, "kubectl penstock: kubeconfig%s%s: %s\n", path ? " " : "",
-                      path ? path : "", err.message);
-        ps_arena_fini(&arena);
+    if (load_config(cluster, options, &err) != 0) {
+        (void)fprintf(stderr, "kubectl penstock: kubeconfig %s\n", err.message);
         return PLUGIN_CONFIG;
     }
-    ps_arena_fini(&arena);
+    cluster->config.environment = options->environment;
     http_global_init();
     cluster->loop = loop_new();
     cluster->client = kube_client_new(cluster->loop, &cluster->config,

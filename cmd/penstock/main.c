@@ -186,11 +186,12 @@ static const char *environment(const struct options *options, const char *name)
 static int load_config(const struct options *options, struct kube_config *config,
                        struct ps_err *err)
 {
-    const char *path =
-        options->kubeconfig ? options->kubeconfig : environment(options, "KUBECONFIG");
+    const char *paths = environment(options, "KUBECONFIG");
 
-    if (path != NULL)
-        return kube_config_load(config, path, options->context, err);
+    if (options->kubeconfig != NULL)
+        return kube_config_load(config, options->kubeconfig, options->context, err);
+    if (paths != NULL)
+        return kube_config_load_list(config, paths, options->context, err);
     return kube_config_in_cluster(config, environment(options, "KUBERNETES_SERVICE_HOST"),
                                   environment(options, "KUBERNETES_SERVICE_PORT"),
                                   options->service_account_dir, err);
@@ -249,6 +250,7 @@ static int start(struct options *options)
         ps_log(PS_LOG_ERROR, "config", "error", err.message, NULL);
         return EXIT_CONFIG;
     }
+    config.environment = options->environment;
     const char *namespace =
         options->namespace ? options->namespace : environment(options, "POD_NAMESPACE");
     const char *instance = environment(options, "POD_NAME");

@@ -8,6 +8,11 @@ static int ready(const struct controller *op, struct ps_buf *body)
 
     if (op->installation == NULL)
         ps_buf_str(body, "[-]installation not known yet: the API server has not answered\n");
+    const char *trouble = kube_client_trouble(op->client);
+
+    /* The watches tell whether it hinders anything: the one before may still be good. */
+    if (trouble != NULL)
+        ps_buf_printf(body, "[-]credential: %s\n", trouble);
     for (size_t i = 0; i < MODEL_KIND_COUNT; i++) {
         const struct operator__store *store = &op->stores[i];
 

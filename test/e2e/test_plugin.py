@@ -2,6 +2,7 @@
 """kubectl-penstock: what it prints, to the byte, and what it changes in a cluster."""
 
 import ast
+import base64
 import contextlib
 import http.server
 import json
@@ -610,6 +611,33 @@ def test_without_a_kubeconfig_it_ends_with_78(plugin, fake, tmp_path):
         done = plugin.run("stream", "platform-list", *args)
         assert (done.returncode, done.stdout) == (78, "")
         assert done.stderr.startswith("kubectl penstock: kubeconfig ")
+
+
+def test_a_program_gives_the_credential(plugin, cluster, tmp_path):
+    """Its client certificate, on a real server; the user is in another file than the cluster."""
+    user = json.loads(Path(cluster.kubeconfig).read_text())["users"][0]
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps({
+        "kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
+        "status": {"clientCertificateData": decoded(user["user"]["client-certificate-data"]),
+                   "clientKeyData": decoded(user["user"]["client-key-data"])}}))
+    program = tmp_path / "login"
+    program.write_text("#!/bin/sh\ntest -n \"$KUBERNETES_EXEC_INFO\" && exec cat \"$1\"\n")
+    program.chmod(0o700)
+    (tmp_path / "user").write_text(json.dumps({"users": [{"name": user["name"], "user": {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "./login",
+                 "args": [str(answer)], "interactiveMode": "IfAvailable"}}}]}))
+    files = {"KUBECONFIG": ":".join(map(str, (tmp_path / "none", tmp_path / "user",
+                                              cluster.kubeconfig)))}
+    assert "Name" in plugin("stream", "platform-list", environment=files)
+    answer.write_text("hush")
+    done = plugin.run("stream", "platform-list", environment=files)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "its answer is no ExecCredential" in done.stderr and "hush" not in done.stderr
+
+
+def decoded(text):
+    return base64.b64decode(text).decode()
 
 
 STREAMS = "/apis/penstock.dev/v1alpha1/namespaces/cars/streamdeployments"
