@@ -78,16 +78,17 @@ enum model_attempt_state model_attempt_state_of(const char *name);
  * are NULL, numbers as said. */
 struct model_object {
     enum model_kind kind;
+    bool deleting;
+    bool has_owner;     /* an owner reference: collected with its owner */
+    bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
+    bool rolling;       /* StatefulSet: from its current revision to another one */
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app; /* annotation and labels of ours */
     const char *body_hash, *fixed_hash;  /* annotations */
     const char *installation;            /* label */
     int64_t revision;                    /* label; -1 = none */
     int64_t generation;
-    bool deleting;
-    bool has_owner;     /* an owner reference: collected with its owner */
     int64_t created_ms; /* of our own kinds and Jobs; 0 = not readable */
-    bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
     /* StreamDeployment, TaskLaunch: spec.platform and spec.streamName with their defaults */
     const char *platform, *stream_name;
     /* TaskLaunch: as its status has them */
@@ -97,7 +98,6 @@ struct model_object {
     int64_t observed_generation, replicas, ready, updated, available, total;
     const char *replicas_before_suspend;
     const char *failure_reason, *failure_message; /* condition ReplicaFailure */
-    bool rolling; /* StatefulSet: from its current revision to another one */
     /* ControllerRevision */
     const char *spec_hash, *render_hash, *manifest, *redeploy;
     /* Job */
@@ -115,8 +115,8 @@ struct model_object {
     const char *app_id;                /* label spring-app-id */
     const char *phase;                 /* also a Namespace's */
     const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
+    int64_t restarts, exit_code;       /* of the worst container; exit_code -1 = none */
     bool pod_ready;
-    int64_t restarts, exit_code; /* of the worst container; exit_code -1 = none */
 };
 
 /* One block of memory; NULL when the object has no name, uid or resourceVersion. */
