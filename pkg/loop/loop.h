@@ -113,8 +113,9 @@ void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms
 /* The run has failed: again after the key's own backoff, and not before min_ms. Returns the delay.
  */
 int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min_ms);
-/* Stops handing out keys (shutdown). Running ones still call done. */
+/* Stops handing out keys (a standby; shutdown). Running ones still call done. */
 void loop_queue_pause(struct loop_queue *queue);
+void loop_queue_resume(struct loop_queue *queue);
 /* Counts workqueue_…{controller,name}; both are `name`. Once, before the first key; the registry
  * outlives the queue. */
 void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const char *name);

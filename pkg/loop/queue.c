@@ -323,6 +323,12 @@ void loop_queue_pause(struct loop_queue *queue)
     arm(queue);
 }
 
+void loop_queue_resume(struct loop_queue *queue)
+{
+    queue->paused = false;
+    arm(queue);
+}
+
 /* ---- metrics -------------------------------------------------------------------------------- */
 
 static void collect(void *self)

@@ -301,6 +301,26 @@ static void pause_hands_out_nothing_more(void **state)
     finish(&f);
 }
 
+static void what_has_waited_for_the_end_of_a_pause_comes_in_its_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 1, keep);
+    loop_queue_pause(f.queue);
+    loop_queue_add(f.queue, "a");
+    loop_queue_add_after(f.queue, "b", 5);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 0);
+    loop_queue_resume(f.queue);
+    run_for(&f, 10);
+    assert_int_equal(f.runs, 1);
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 10);
+    assert_int_equal(f.runs, 2);
+    finish(&f);
+}
+
 static void at_once(struct fixture *f, const char *key)
 {
     f->runs = f->runs < 10 ? f->runs : 9; /* the record would overflow */
@@ -503,6 +523,7 @@ int main(void)
         cmocka_unit_test(news_during_a_failing_run_does_not_wait_for_the_backoff),
         cmocka_unit_test(a_servers_wish_to_wait_is_kept_whatever_comes),
         cmocka_unit_test(pause_hands_out_nothing_more),
+        cmocka_unit_test(what_has_waited_for_the_end_of_a_pause_comes_in_its_order),
         cmocka_unit_test(a_key_that_is_always_due_starves_nobody),
         cmocka_unit_test(queue_may_be_freed_by_its_own_run),
         cmocka_unit_test(many_keys_keep_their_order),
