@@ -54,6 +54,7 @@ void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self)
 void kube_client_measure(struct kube_client *client, struct metrics *metrics)
 {
     ps_assert(client->tally == NULL);
+    client->metrics = metrics;
     client->tally = kube__tally_new(metrics, client->config.server);
 }
 

@@ -186,6 +186,7 @@ static bool take_shreds(struct kube_reflector *reflector, struct ps_str frame, c
     kube__scan_object(object_part, &shreds);
     const enum event event = event_of(type);
 
+    kube__watching_heard(&reflector->watching, event);
     if (event == EVENT_NONE || event == EVENT_ERROR)
         return broken(reflector, why);
     if (event == EVENT_DELETED && shreds.name[0] != '\0') {
@@ -214,6 +215,7 @@ bool kube__take_event(void *self, struct ps_str frame)
         return take_shreds(reflector, frame, err.message);
     const enum event event = event_of(js_path_str(root, "type"));
 
+    kube__watching_heard(&reflector->watching, event);
     switch (event) {
     case EVENT_ADDED:
     case EVENT_MODIFIED:

@@ -19,6 +19,7 @@ struct kube__exchange {
     uint64_t credential; /* its number, as sent last */
     struct ps_arena arena;
     bool waiting, retried_auth, retried_tls;
+    bool opened; /* with 2xx; asked for on_open only */
 };
 
 static void forget(struct kube__exchange *exchange)
@@ -69,7 +70,9 @@ static void on_done(void *self, const struct http_response *response)
     struct kube__exchange *exchange = self;
 
     exchange->request = NULL;
-    kube__tally_add(exchange->client->tally, exchange->send.method, response->status);
+    /* The server has answered a watch that is broken off later. */
+    kube__tally_add(exchange->client->tally, exchange->send.method,
+                    exchange->opened ? 200 : response->status);
     if (should_repeat(exchange, response)) {
         try(exchange);
     } else {
@@ -79,8 +82,9 @@ static void on_done(void *self, const struct http_response *response)
 
 static void on_open(void *self)
 {
-    const struct kube__exchange *exchange = self;
+    struct kube__exchange *exchange = self;
 
+    exchange->opened = true;
     exchange->send.on_open(exchange->send.self);
 }
 

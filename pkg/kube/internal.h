@@ -4,6 +4,7 @@
 #define PS_KUBE_INTERNAL_H
 
 #include "kube/kube.h"
+#include "kube/watching.h"
 
 #define KUBE__TOKEN_MAX ((size_t)64 * 1024)
 #define KUBE__URL_MAX   HTTP_URL_MAX
@@ -48,6 +49,7 @@ struct kube_client {
     size_t reflectors;
     bool (*may_write)(void *self); /* NULL = always */
     void *may_write_self;
+    struct metrics *metrics;
     struct kube__tally *tally; /* what has been counted so far; NULL = not measured */
 };
 
@@ -221,6 +223,8 @@ struct kube_reflector {
     size_t progress;       /* how often rv has advanced in this watch */
     struct kube__framer framer;
     struct ps_err url_err, verdict_err;
+    struct kube__watching watching;
+    enum kube__list_reason list_reason; /* of the next list */
     enum kube__verdict verdict;
     enum kube__state state;
     unsigned int depth; /* its own functions on the stack: freed when the last returns */

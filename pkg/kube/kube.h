@@ -52,7 +52,8 @@ const char *kube_client_trouble(const struct kube_client *client);
 /* The write fence: asked before each write is begun, and again when its body is about to leave. A
  * write that may not go ends with PS_ECANCELED, never `unknown`. `may_write` must not call kube. */
 void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self), void *self);
-/* Counts rest_client_requests_total{code,host,method}; the registry outlives the client. */
+/* Counts rest_client_requests_total{code,host,method}, and the penstock_watch… of reflectors that
+ * are made later; the registry outlives the client. */
 void kube_client_measure(struct kube_client *client, struct metrics *metrics);
 
 enum kube_verb {

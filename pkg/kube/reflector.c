@@ -106,6 +106,8 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state,
     const int64_t delay = loop_backoff_next(backoff);
 
     reflector->backed_off_ms = now;
+    if (state == KUBE__WAIT_LIST && err->code != PS_EGONE)
+        reflector->list_reason = KUBE__LIST_TROUBLE;
     set_state(reflector, state);
     loop_timer_set(reflector->timer, delay > err->retry_after_ms ? delay : err->retry_after_ms);
 }
@@ -147,6 +149,7 @@ static void enter_list(struct kube_reflector *reflector)
     if (reflector->dead)
         return;
     set_state(reflector, KUBE__LIST);
+    metrics_add(reflector->watching.lists[reflector->list_reason], 1);
     ps_free(reflector->continue_token);
     reflector->continue_token = NULL;
     send_page(reflector);
@@ -213,6 +216,7 @@ static void after_list_failure(struct kube_reflector *reflector, const struct ps
     if (err->code == PS_EGONE && is_later_page && !reflector->unpaged) {
         /* The pages took longer than the server keeps history. */
         reflector->unpaged = true;
+        reflector->list_reason = KUBE__LIST_GONE;
         enter_list(reflector);
         return;
     }
@@ -225,7 +229,7 @@ static void end_list(struct kube_reflector *reflector)
 {
     reflector->unpaged = false;
     reflector->synced = true;
-    reflector->listed_ms = loop_now_ms();
+    reflector->listed_ms = reflector->watching.heard_ms = loop_now_ms();
     reflector->on.on_list_end(reflector->on.self, reflector->rv);
     tell_health(reflector, NULL);
     enter_watch(reflector);
@@ -285,6 +289,7 @@ static void on_watch_open(void *self)
 
     enter(reflector);
     reflector->open = true;
+    metrics_set(reflector->watching.open, 1);
     tell_health(reflector, NULL);
     leave(reflector);
 }
@@ -309,6 +314,7 @@ static bool on_watch_data(void *self, struct ps_str piece)
 
 static void relist(struct kube_reflector *reflector, const struct ps_err *err)
 {
+    reflector->list_reason = KUBE__LIST_GONE;
     /* A server that forgets at once would otherwise be asked for lists without a pause. */
     if (loop_now_ms() - reflector->listed_ms < SHORT_WATCH_MS) {
         wait_then(reflector, KUBE__WAIT_LIST, err);
@@ -381,6 +387,7 @@ static void on_watch_done(void *self, const struct http_response *response)
 
     enter(reflector);
     reflector->exchange = NULL;
+    metrics_set(reflector->watching.open, 0);
     after_watch(reflector, response);
     leave(reflector);
 }
@@ -426,6 +433,7 @@ struct kube_reflector *kube_reflector_new(struct kube_client *client,
     reflector->on = *callbacks;
     reflector->timer = loop_timer_new(client->loop, on_timer, reflector);
     kube__framer_init(&reflector->framer, KUBE_FRAME_MAX);
+    kube__watching_init(&reflector->watching, client->metrics, reflector->kind.plural);
     client->reflectors++;
     return reflector;
 }
@@ -446,6 +454,7 @@ void kube_reflector_free(struct kube_reflector *reflector)
         return;
     reflector->dead = true;
     reflector->client->reflectors--;
+    kube__watching_fini(&reflector->watching);
     kube__exchange_cancel(reflector->exchange);
     reflector->exchange = NULL;
     loop_timer_free(reflector->timer);

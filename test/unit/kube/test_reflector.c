@@ -132,6 +132,9 @@ static const struct kube_reflector_options quick = {
     .watch_timeout_ms = 3000,
 };
 
+/* What the reflectors of the next setup count into; NULL: nothing. */
+static struct metrics *measured;
+
 static void setup_with(struct fixture *f, step_fn *const *steps,
                        const struct kube_reflector_options *options)
 {
@@ -149,6 +152,7 @@ static void setup_with(struct fixture *f, step_fn *const *steps,
     f->script = script_new(f->loop, on_server, f);
     f->config.server = ps_xstrdup(script_url(f->script));
     f->client = kube_client_new(f->loop, &f->config, "penstock/test");
+    kube_client_measure(f->client, measured);
     on.self = f;
     f->reflector = kube_reflector_new(f->client, options, &on);
     kube_reflector_start(f->reflector);
@@ -451,6 +455,54 @@ static void gone_pages_are_asked_for_at_once(void **state)
     assert_string_equal(script_line(f.script, 2), "GET /api/v1/pods");
     assert_log(&f, "begin\nitem n/a\n" BEGUN); /* the first set was never made whole */
     teardown(&f);
+}
+
+/* ---- metrics ----------------------------------------------------------------------------------
+ */
+
+static void assert_counted(const char *line)
+{
+    PS_AUTO_BUF(text, METRICS_TEXT_MAX);
+
+    metrics_print(measured, &text);
+    if (strstr(ps_buf_text(&text), line) == NULL)
+        fail_msg("no \"%s\"", line);
+}
+
+static void bad_json_event(struct script_peer *peer)
+{
+    script_stream(peer);
+    script_chunk(peer, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"p\"},"
+                       "\"x\":\"\\ud800\"}}\n");
+}
+
+static void events_lists_and_watches_are_counted(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    measured = metrics_new();
+    SETUP(&f, list_two, watch_one_then_end, watch_bookmark_then_dies, gone_event, list_none,
+          bad_json_event);
+    assert_counted("penstock_watches{resource=\"pods\"} 0\n");
+    assert_counted("penstock_watch_lists_total{reason=\"gone\",resource=\"pods\"} 0\n");
+    until_requests(&f, 6);
+    until_log(&f, "poison /p\n");
+    assert_counted("penstock_watches{resource=\"pods\"} 1\n");
+    assert_counted("penstock_watch_events_total{resource=\"pods\",type=\"ADDED\"} 1\n");
+    assert_counted("penstock_watch_events_total{resource=\"pods\",type=\"MODIFIED\"} 1\n");
+    assert_counted("penstock_watch_events_total{resource=\"pods\",type=\"BOOKMARK\"} 1\n");
+    assert_counted("penstock_watch_events_total{resource=\"pods\",type=\"ERROR\"} 1\n");
+    assert_counted("penstock_watch_lists_total{reason=\"start\",resource=\"pods\"} 1\n");
+    assert_counted("penstock_watch_lists_total{reason=\"gone\",resource=\"pods\"} 1\n");
+    assert_counted("penstock_watch_lists_total{reason=\"trouble\",resource=\"pods\"} 0\n");
+    assert_counted("penstock_watch_silence_seconds{resource=\"pods\"} 0");
+    /* Those that broke off had been answered; the last has not ended. */
+    assert_counted(",method=\"GET\"} 5\n");
+    teardown(&f);
+    assert_counted("penstock_watches{resource=\"pods\"} 0\n");
+    metrics_free(measured);
+    measured = NULL;
 }
 
 /* ---- trouble -----------------------------------------------------------------------------------
@@ -835,6 +887,7 @@ int main(void)
         cmocka_unit_test(a_changed_uid_is_passed_on),
         cmocka_unit_test(gone_in_both_forms_lists_again),
         cmocka_unit_test(gone_pages_are_asked_for_at_once),
+        cmocka_unit_test(events_lists_and_watches_are_counted),
         cmocka_unit_test(throttling_and_outages_keep_the_version),
         cmocka_unit_test(a_servers_wish_to_wait_is_kept),
         cmocka_unit_test(what_is_not_understood_backs_off_and_lists_again),
