@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #ifndef PENSTOCK_VERSION
 #    define PENSTOCK_VERSION "dev"
@@ -17,10 +18,15 @@
 #define EXIT_CONFIG       78    /* EX_CONFIG */
 #define GRACE_MS          25000 /* below the pod's 30 s */
 #define NAMESPACE_DEFAULT "penstock-system"
+#define LEASE_DEFAULT     "penstock"
+#define HOST_NAME_SIZE    256 /* HOST_NAME_MAX is 64 on Linux */
+#define USER_AGENT        "penstock/" PENSTOCK_VERSION " (linux)"
 
 struct options {
-    const char *kubeconfig, *context, *service_account_dir, *health_address, *installation,
-        *namespace;
+    const char *kubeconfig, *context, *service_account_dir, *health_address, *metrics_address,
+        *installation, *namespace;
+    bool leader_elect;
+    struct kube_lease_options lease; /* its namespace: NULL = the operator's */
     char **environment;
     struct ps_arena arena;
     struct model_properties account_vars;
@@ -37,6 +43,13 @@ static const char usage[] =
     "  --account-var NAME=VALUE          resolves ${NAME} in PlatformAccounts' properties; may be "
     "repeated\n"
     "  --health-probe-bind-address ADDR  /healthz and /readyz; default :8081, 0 = none\n"
+    "  --metrics-bind-address ADDR       /metrics; default 0 = none\n"
+    "  --leader-elect[=true|false]       lead only while holding a Lease; default false\n"
+    "  --leader-elect-lease-duration D   how long others respect it; default 15s\n"
+    "  --leader-elect-renew-deadline D   how long a leader goes on unrenewed; default 10s\n"
+    "  --leader-elect-retry-period D     between two renewals; default 2s\n"
+    "  --leader-elect-resource-namespace NAME  of the Lease; default: the operator's own\n"
+    "  --leader-elect-resource-name NAME       default " LEASE_DEFAULT "\n"
     "  --service-account-dir DIR         default " KUBE_SERVICE_ACCOUNT_DIR "\n"
     "  --log-level LEVEL                 error, warn, info (default) or debug\n"
     "  --version, --help\n";
@@ -80,6 +93,13 @@ enum flag {
     FLAG_INSTALLATION,
     FLAG_ACCOUNT_VAR,
     FLAG_HEALTH,
+    FLAG_METRICS,
+    FLAG_LEADER_ELECT,
+    FLAG_LEASE_DURATION,
+    FLAG_RENEW_DEADLINE,
+    FLAG_RETRY_PERIOD,
+    FLAG_LEASE_NAMESPACE,
+    FLAG_LEASE_NAME,
     FLAG_SERVICE_ACCOUNT_DIR,
     FLAG_LOG_LEVEL,
     FLAG_VERSION,
@@ -93,11 +113,40 @@ static const char *const flag_names[] = {
     [FLAG_INSTALLATION] = "--installation",
     [FLAG_ACCOUNT_VAR] = "--account-var",
     [FLAG_HEALTH] = "--health-probe-bind-address",
+    [FLAG_METRICS] = "--metrics-bind-address",
+    [FLAG_LEADER_ELECT] = "--leader-elect",
+    [FLAG_LEASE_DURATION] = "--leader-elect-lease-duration",
+    [FLAG_RENEW_DEADLINE] = "--leader-elect-renew-deadline",
+    [FLAG_RETRY_PERIOD] = "--leader-elect-retry-period",
+    [FLAG_LEASE_NAMESPACE] = "--leader-elect-resource-namespace",
+    [FLAG_LEASE_NAME] = "--leader-elect-resource-name",
     [FLAG_SERVICE_ACCOUNT_DIR] = "--service-account-dir",
     [FLAG_LOG_LEVEL] = "--log-level",
     [FLAG_VERSION] = "--version",
     [FLAG_HELP] = "--help",
 };
+
+static int read_switch(bool *on, const char *value)
+{
+    *on = value == NULL || strcmp(value, "true") == 0;
+    if (*on || strcmp(value, "false") == 0)
+        return 0;
+    return usage_error("--leader-elect: expected true or false, found", value);
+}
+
+static int read_duration(int64_t *ms, enum flag flag, const char *value)
+{
+    if (codec_duration(ps_str(value), ms) && *ms > 0)
+        return 0;
+    (void)fprintf(stderr, "penstock: %s: expected a duration above 0 like 15s, found ",
+                  flag_names[flag]);
+    return usage_error(value, NULL);
+}
+
+static const char *address(const char *value)
+{
+    return strcmp(value, "0") == 0 ? NULL : value;
+}
 
 /* 0: go on; -1: done, exit 0; else an exit code. */
 static int read_flag(struct options *options, enum flag flag, const char *value)
@@ -118,7 +167,24 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
     case FLAG_ACCOUNT_VAR:
         return add_variable(options, value);
     case FLAG_HEALTH:
-        options->health_address = strcmp(value, "0") == 0 ? NULL : value;
+        options->health_address = address(value);
+        return 0;
+    case FLAG_METRICS:
+        options->metrics_address = address(value);
+        return 0;
+    case FLAG_LEADER_ELECT:
+        return read_switch(&options->leader_elect, value);
+    case FLAG_LEASE_DURATION:
+        return read_duration(&options->lease.duration_ms, flag, value);
+    case FLAG_RENEW_DEADLINE:
+        return read_duration(&options->lease.renew_deadline_ms, flag, value);
+    case FLAG_RETRY_PERIOD:
+        return read_duration(&options->lease.retry_ms, flag, value);
+    case FLAG_LEASE_NAMESPACE:
+        options->lease.namespace = value;
+        return 0;
+    case FLAG_LEASE_NAME:
+        options->lease.name = value;
         return 0;
     case FLAG_SERVICE_ACCOUNT_DIR:
         options->service_account_dir = value;
@@ -155,9 +221,10 @@ static int read_flags(struct options *options, int argc, char **argv)
     for (int i = 1; rc == 0 && i < argc; i++) {
         const int flag = find_flag(argv[i]);
         const char *equals = strchr(argv[i], '=');
-        const bool alone = flag == FLAG_VERSION || flag == FLAG_HELP;
+        const bool bare = flag == FLAG_VERSION || flag == FLAG_HELP;
+        const bool alone = bare || flag == FLAG_LEADER_ELECT;
 
-        if (flag < 0 || (alone && equals != NULL))
+        if (flag < 0 || (bare && equals != NULL))
             return usage_error("unknown flag or argument", argv[i]);
         if (!alone && equals == NULL && i + 1 == argc)
             return usage_error("a value is missing", argv[i]);
@@ -199,15 +266,83 @@ static int load_config(const struct options *options, struct kube_config *config
 
 struct program {
     struct loop *loop;
+    struct metrics *metrics;
+    struct kube_lease *lease; /* NULL: no leader election */
     struct controller *op;
     bool stopping;
 };
 
-static void on_stopped(void *self)
+/* ---- leadership ----------------------------------------------------------------------------- */
+
+static void on_gained(void *self)
+{
+    struct program *program = self;
+
+    operator_lead(program->op);
+}
+
+/* Another may lead already: nothing is tidied up, since that could write. */
+static void on_lost(void *self, const char *why)
+{
+    (void)self;
+    (void)why;
+    _Exit(EXIT_FAILURE);
+}
+
+/* Never that of another process, nor of an earlier one of this pod. */
+static void print_identity(struct ps_buf *out, const char *pod)
+{
+    char host[HOST_NAME_SIZE] = "penstock";
+
+    if (pod == NULL)
+        (void)gethostname(host, sizeof(host) - 1);
+    ps_buf_printf(out, "%s_%08llx%08llx", pod ? pod : host,
+                  (unsigned long long)loop_random((uint64_t)1 << 32),
+                  (unsigned long long)loop_random((uint64_t)1 << 32));
+}
+
+static int start_lease(struct program *program, const struct options *options,
+                       const struct kube_config *config,
+                       const struct operator_options *operator_options, struct ps_err *err)
+{
+    const struct kube_lease_callbacks callbacks = {
+        .on_gained = on_gained, .on_lost = on_lost, .self = program};
+    struct kube_lease_options lease = options->lease;
+    PS_AUTO_BUF(identity, 1024);
+
+    if (!options->leader_elect)
+        return 0;
+    print_identity(&identity, environment(options, "POD_NAME"));
+    if (ps_buf_failed(&identity))
+        return ps_fail(err, PS_ELIMIT, "POD_NAME: too long");
+    lease.identity = ps_buf_text(&identity);
+    lease.namespace = lease.namespace ? lease.namespace : operator_options->namespace;
+    lease.name = lease.name ? lease.name : LEASE_DEFAULT;
+    lease.user_agent = USER_AGENT;
+    lease.metrics = program->metrics;
+    program->lease = kube_lease_new(program->loop, config, &lease, &callbacks, err);
+    return program->lease != NULL ? 0 : err->code;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void on_released(void *self)
 {
     struct program *program = self;
 
     loop_stop(program->loop);
+}
+
+/* With a write under way the lease is kept, and expires: that write may still take effect. */
+static void on_stopped(void *self)
+{
+    struct program *program = self;
+
+    if (program->lease != NULL && operator_is_at_rest(program->op)) {
+        kube_lease_release(program->lease, on_released, program);
+    } else {
+        loop_stop(program->loop);
+    }
 }
 
 /* The first signal lets the running work end; the second one does not wait. */
@@ -232,12 +367,58 @@ static int run(struct program *program, struct kube_client *client,
     struct loop_signal *interrupt = loop_signal_new(program->loop, SIGINT, on_signal, program);
 
     operator_start(program->op);
+    if (program->lease != NULL)
+        kube_lease_start(program->lease);
     loop_run(program->loop);
     operator_free(program->op);
     loop_signal_free(term);
     loop_signal_free(interrupt);
     ps_log(PS_LOG_INFO, "stopped", NULL);
     return 0;
+}
+
+static struct kube_client *start_client(const struct program *program,
+                                        const struct kube_config *config)
+{
+    struct kube_client *client = kube_client_new(program->loop, config, USER_AGENT);
+
+    kube_client_measure(client, program->metrics);
+    if (program->lease != NULL)
+        kube_client_fence(client, kube_lease_fence, program->lease);
+    return client;
+}
+
+/* From here to the end; the registry outlives all that count into it. */
+static int live(struct program *program, const struct options *options,
+                const struct kube_config *config, struct operator_options *operator_options)
+{
+    struct ps_err err = {0};
+    struct kube_client *client = NULL;
+
+    program->loop = loop_new();
+    loop_measure(program->loop, program->metrics);
+    int rc = start_lease(program, options, config, operator_options, &err);
+
+    if (rc == 0) {
+        operator_options->lease = program->lease;
+        client = start_client(program, config);
+        rc = run(program, client, operator_options, &err);
+    }
+    if (rc != 0)
+        ps_log(PS_LOG_ERROR, "start", "error", err.message, NULL);
+    kube_client_free(client);
+    kube_lease_free(program->lease);
+    loop_free(program->loop);
+    return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static struct metrics *start_metrics(const struct options *options)
+{
+    struct metrics *metrics = options->metrics_address ? metrics_new() : NULL;
+
+    if (metrics != NULL)
+        metrics_process(metrics, PENSTOCK_VERSION, loop_wall_ms());
+    return metrics;
 }
 
 static int start(struct options *options)
@@ -254,27 +435,24 @@ static int start(struct options *options)
     const char *namespace =
         options->namespace ? options->namespace : environment(options, "POD_NAMESPACE");
     const char *instance = environment(options, "POD_NAME");
-    const struct operator_options operator_options = {
+
+    program.metrics = start_metrics(options);
+    struct operator_options operator_options = {
         .namespace = namespace          ? namespace
                      : config.namespace ? config.namespace
                                         : NAMESPACE_DEFAULT,
         .installation = options->installation,
         .instance = instance ? instance : "penstock",
         .health_address = options->health_address,
+        .metrics_address = options->metrics_address,
+        .metrics = program.metrics,
         .account_vars = &options->account_vars,
     };
+    const int rc = live(&program, options, &config, &operator_options);
 
-    program.loop = loop_new();
-    struct kube_client *client =
-        kube_client_new(program.loop, &config, "penstock/" PENSTOCK_VERSION " (linux)");
-    const int rc = run(&program, client, &operator_options, &err);
-
-    if (rc != 0)
-        ps_log(PS_LOG_ERROR, "start", "error", err.message, NULL);
-    kube_client_free(client);
-    loop_free(program.loop);
+    metrics_free(program.metrics);
     kube_config_fini(&config);
-    return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return rc;
 }
 
 int main(int argc, char **argv, char **environment_list)

@@ -47,6 +47,15 @@ void exec__event_cancel_all(struct exec *exec)
     }
 }
 
+size_t exec_events(const struct exec *exec)
+{
+    size_t n = 0;
+
+    for (const struct exec__told *told = exec->told; told != NULL; told = told->next)
+        n++;
+    return n;
+}
+
 static struct ps_str cut(const char *text, size_t max)
 {
     struct ps_str s = ps_str_n(text, strnlen(text, max));
@@ -96,14 +105,11 @@ void exec_event(struct exec *exec, const struct exec_subject *subject, bool warn
                 const char *reason, const char *note)
 {
     struct json_t *body PS_AUTO_JS = event_body(exec, subject, warning, reason, note);
-    size_t under_way = 0;
 
-    for (const struct exec__told *t = exec->told; t != NULL; t = t->next)
-        under_way++;
     ps_log(warning ? PS_LOG_WARN : PS_LOG_INFO, "event", "kind", model_kind_name(subject->kind),
            "namespace", subject->namespace ? subject->namespace : "", "name", subject->name,
            "reason", reason, "note", note, NULL);
-    if (under_way >= UNDER_WAY_MAX)
+    if (exec_events(exec) >= UNDER_WAY_MAX)
         return; /* told in the log above */
     struct exec__told *told = ps_xcalloc(1, sizeof(*told));
 

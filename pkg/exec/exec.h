@@ -54,6 +54,8 @@ bool exec_in_doubt(const struct exec *exec, const char *key);
 /* One event about an object, told without waiting and given up when it fails. */
 void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning,
                 const char *reason, const char *note);
+/* How many are on their way to the API server. */
+size_t exec_events(const struct exec *exec);
 
 /* The kind as kube wants it. */
 const struct kube_kind *exec_kind(enum model_kind kind);

@@ -85,6 +85,7 @@ static void read_stream(struct model_object *o, const struct json_t *object)
 
     o->platform = platform ? platform : "default";
     o->stream_name = name ? name : o->name;
+    o->phase = js_path_str(object, "status.phase");
 }
 
 static void read_task(struct model_object *o, const struct json_t *object)

@@ -113,7 +113,7 @@ struct model_object {
     const char *image;                    /* of its first container */
     /* Pod */
     const char *app_id;                /* label spring-app-id */
-    const char *phase;                 /* also a Namespace's */
+    const char *phase;                 /* also a Namespace's, and a StreamDeployment's */
     const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
     int64_t restarts, exit_code;       /* of the worst container; exit_code -1 = none */
     bool pod_ready;

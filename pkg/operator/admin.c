@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Health endpoints: /healthz says that the loop turns, /readyz that every watch is in step. */
+/* Health endpoints: /healthz says that the loop turns and that a leader may lead, /readyz that
+ * every watch is in step, with or without leadership. */
 #include "operator/internal.h"
 
 static int ready(const struct controller *op, struct ps_buf *body)
@@ -31,13 +32,21 @@ static int ready(const struct controller *op, struct ps_buf *body)
     return in_step ? 200 : 500;
 }
 
+/* A leader whose time is over ends by itself; one that has not is for the kubelet to end. */
+static int healthy(const struct controller *op, struct ps_buf *body)
+{
+    const bool overdue =
+        op->lease != NULL && kube_lease_leads(op->lease) && !kube_lease_fence(op->lease);
+
+    ps_buf_str(body, overdue ? "[-]lease: not renewed in time\nhealthz check failed\n" : "ok");
+    return overdue ? 500 : 200;
+}
+
 int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type)
 {
     (void)content_type;
-    if (ps_str_is(path, "/healthz")) {
-        ps_buf_str(body, "ok");
-        return 200;
-    }
+    if (ps_str_is(path, "/healthz"))
+        return healthy(self, body);
     if (ps_str_is(path, "/readyz"))
         return ready(self, body);
     ps_buf_str(body, "there is /healthz and /readyz\n");

@@ -11,6 +11,7 @@
  *   tasks.c     the snapshot of a launch's pass
  *   slots.c     how launches stand towards the limit of their account
  *   admin.c     health endpoints
+ *   measure.c   metrics
  *   operator.c  wiring, start and stop
  */
 #ifndef PS_OPERATOR_INTERNAL_H
@@ -73,20 +74,51 @@ void operator__store_list_begin(struct operator__store *store);
 void operator__store_list_end(struct operator__store *store, const char *rv);
 void operator__store_progress(struct operator__store *store, const char *rv);
 
-/* ---- the operator --------------------------------------------------------------------------- */
-
 struct operator__account {
     struct ps_arena arena;
     struct json_t *object;
     struct model_account *account;
 };
 
+/* ---- measure.c ------------------------------------------------------------------------------ */
+
+#define OPERATOR__RESULTS       4
+#define OPERATOR__STREAM_PHASES 7
+#define OPERATOR__TASK_PHASES   (MODEL_TASK_UNKNOWN + 1)
+
+/* Handles; all NULL when nothing is counted. */
+struct operator__measures {
+    struct metrics *metrics;
+    struct metrics_hook *hook;
+    struct ps_map running;  /* key -> when its pass began, int64_t in ns, owned */
+    struct ps_map accounts; /* name -> its gauges, owned */
+
+    struct {
+        struct metrics_value *passes[OPERATOR__RESULTS], *errors, *active, *objects, *bytes;
+        struct metrics_histogram *time;
+    } of[MODEL_KIND_COUNT];
+
+    struct metrics_value *streams[OPERATOR__STREAM_PHASES], *tasks[OPERATOR__TASK_PHASES];
+};
+
+void operator__measure_init(struct controller *op, struct metrics *metrics, size_t concurrency);
+void operator__measure_fini(struct operator__measures *m);
+void operator__measure_store(struct operator__measures *m, const struct operator__store *store);
+void operator__measure_run(struct operator__measures *m, enum model_kind kind, const char *key);
+void operator__measure_done(struct operator__measures *m, enum model_kind kind, const char *key,
+                            bool failed, int64_t retry_ms);
+int operator__metrics(void *self, struct ps_str path, struct ps_buf *body,
+                      const char **content_type);
+
+/* ---- the operator --------------------------------------------------------------------------- */
+
 struct controller {
     struct loop *loop;
     struct kube_client *client;
     struct exec *exec;
     struct loop_queue *queue;
-    struct http_server *admin;
+    struct http_server *admin, *scraped; /* health, metrics; NULL: none */
+    struct operator__measures measures;
     struct loop_timer *retry; /* of the start, and of the stop */
     char *namespace, *installation;
     char *version; /* of the API server, or NULL */
@@ -100,6 +132,8 @@ struct controller {
     struct operator__slots slots;
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */
+    bool leading;                 /* … if this process leads */
+    struct kube_lease *lease;     /* or NULL */
     struct kube_call *start_call; /* of what is asked for at start */
     void (*stopped)(void *self);
     void *stopped_self;
@@ -205,6 +239,9 @@ void operator__task_changed(struct controller *op, const struct model_object *be
 void operator__task_ended(struct controller *op, const struct operator__key *key, bool failed,
                           bool in_doubt);
 void operator__slots_changed(void *self, const char *account, bool freed);
+
+/* operator.c: events outside of passes are those of the leader, too. */
+bool operator__may_tell(const struct controller *op);
 
 /* admin.c */
 int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);

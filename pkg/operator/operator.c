@@ -67,6 +67,7 @@ static void on_done(void *self, const char *text, bool failed, int64_t retry_ms,
     struct controller *op = self;
     PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
 
+    operator__measure_done(&op->measures, key.subject->kind, text, failed, retry_ms);
     if (failed) {
         (void)loop_queue_failed(op->queue, text, min_ms);
     } else {
@@ -76,11 +77,13 @@ static void on_done(void *self, const char *text, bool failed, int64_t retry_ms,
         operator__task_ended(op, &key, failed, exec_in_doubt(op->exec, text));
 }
 
-static void on_run(void *self, const char *key)
+static void on_run(void *self, const char *text)
 {
     struct controller *op = self;
+    PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
 
-    exec_run(op->exec, key);
+    operator__measure_run(&op->measures, key.subject->kind, text);
+    exec_run(op->exec, text);
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
@@ -134,6 +137,11 @@ static void ask_installation(struct controller *op)
     op->start_call = kube_send(op->client, &request, on_installation, op);
 }
 
+bool operator__may_tell(const struct controller *op)
+{
+    return op->synced && op->leading && !op->stopping;
+}
+
 /* ---- stop ----------------------------------------------------------------------------------- */
 
 static void on_timer(void *self)
@@ -144,11 +152,16 @@ static void on_timer(void *self)
         ask_installation(op);
         return;
     }
-    if (loop_queue_running(op->queue) > 0 && loop_now_ms() < op->stop_deadline_ms) {
+    if (!operator_is_at_rest(op) && loop_now_ms() < op->stop_deadline_ms) {
         loop_timer_set(op->retry, STOP_POLL_MS);
         return;
     }
     op->stopped(op->stopped_self);
+}
+
+bool operator_is_at_rest(const struct controller *op)
+{
+    return op->stopping && loop_queue_running(op->queue) == 0 && exec_events(op->exec) == 0;
 }
 
 void operator_stop(struct controller *op, int64_t grace_ms, void (*stopped)(void *self), void *self)
@@ -163,6 +176,33 @@ void operator_stop(struct controller *op, int64_t grace_ms, void (*stopped)(void
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+static void init_account_vars(struct controller *op, const struct model_properties *vars)
+{
+    ps_arena_init(&op->arena);
+    for (size_t i = 0; vars != NULL && i < vars->count; i++) {
+        model_properties_put(&op->arena, &op->account_vars,
+                             ps_arena_dup(&op->arena, vars->items[i].key),
+                             ps_arena_dup(&op->arena, vars->items[i].value));
+    }
+}
+
+static int listen_for(struct controller *op, const struct operator_options *options,
+                      struct ps_err *err)
+{
+    if (options->health_address != NULL) {
+        op->admin = http_server_new(op->loop, options->health_address, operator__admin, op, err);
+        if (op->admin == NULL)
+            return ps_fail_prefix(err, "health");
+    }
+    if (options->metrics_address != NULL) {
+        op->scraped =
+            http_server_new(op->loop, options->metrics_address, operator__metrics, op, err);
+        if (op->scraped == NULL)
+            return ps_fail_prefix(err, "metrics");
+    }
+    return 0;
+}
+
 struct controller *operator_new(struct loop *loop, struct kube_client *client,
                                 const struct operator_options *options, struct ps_err *err)
 {
@@ -173,17 +213,13 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
                                              .absent = on_absent,
                                              .done = on_done,
                                              .self = op};
+    const size_t concurrency = options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT;
 
     op->loop = loop;
     op->client = client;
     op->namespace = ps_xstrdup(options->namespace);
     op->installation = options->installation ? ps_xstrdup(options->installation) : NULL;
-    ps_arena_init(&op->arena);
-    for (size_t i = 0; options->account_vars != NULL && i < options->account_vars->count; i++) {
-        model_properties_put(&op->arena, &op->account_vars,
-                             ps_arena_dup(&op->arena, options->account_vars->items[i].key),
-                             ps_arena_dup(&op->arena, options->account_vars->items[i].value));
-    }
+    init_account_vars(op, options->account_vars);
     ps_map_init(&op->accounts);
     ps_map_init(&op->registries);
     ps_map_init(&op->recounts);
@@ -191,13 +227,14 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     ps_map_init(&op->registries_told);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
-    op->queue = loop_queue_new(
-        loop, options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT, on_run, op);
+    op->queue = loop_queue_new(loop, concurrency, on_run, op);
+    operator__measure_init(op, options->metrics, concurrency);
     op->retry = loop_timer_new(loop, on_timer, op);
-    if (options->health_address == NULL)
-        return op;
-    op->admin = http_server_new(loop, options->health_address, operator__admin, op, err);
-    if (op->admin == NULL) {
+    op->lease = options->lease;
+    op->leading = op->lease == NULL;
+    if (!op->leading)
+        loop_queue_pause(op->queue);
+    if (listen_for(op, options, err) != 0) {
         operator_free(op);
         return NULL;
     }
@@ -213,17 +250,28 @@ void operator_start(struct controller *op)
     }
 }
 
+void operator_lead(struct controller *op)
+{
+    ps_assert(!op->leading);
+    op->leading = true;
+    if (!op->stopping)
+        loop_queue_resume(op->queue);
+}
+
 void operator_free(struct controller *op)
 {
     if (op == NULL)
         return;
     if (op->admin != NULL)
         http_server_free(op->admin);
+    if (op->scraped != NULL)
+        http_server_free(op->scraped);
     if (op->start_call != NULL)
         kube_cancel(op->start_call);
     loop_timer_free(op->retry);
     operator__sources_fini(op);
     exec_free(op->exec);
+    operator__measure_fini(&op->measures);
     loop_queue_free(op->queue);
     operator__slots_fini(&op->slots);
     operator__recounts_fini(op);

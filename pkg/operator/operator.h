@@ -12,11 +12,16 @@
 #include "model/model.h"
 
 struct operator_options {
-    const char *namespace;      /* its own: the second place of app registries */
-    const char *installation;   /* NULL: the uid of its own namespace, read at start */
-    const char *instance;       /* name of the pod, for events */
-    const char *health_address; /* NULL: no health endpoints */
+    const char *namespace;       /* its own: the second place of app registries */
+    const char *installation;    /* NULL: the uid of its own namespace, read at start */
+    const char *instance;        /* name of the pod, for events */
+    const char *health_address;  /* NULL: no health endpoints */
+    const char *metrics_address; /* of /metrics; NULL: none */
+    struct metrics *metrics;     /* what it counts into; outlives it. NULL: nothing is counted */
     const struct model_properties *account_vars;
+    /* NULL: it leads from the start. Else it is a standby, with its caches in step, until
+     * operator_lead; the lease is the caller's, who fences the client with it. */
+    struct kube_lease *lease;
     size_t concurrency; /* keys in work at once; 0 = 16 */
 };
 
@@ -25,9 +30,13 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
                                 const struct operator_options *options,
                                 struct ps_err *err) PS_MUST_CHECK;
 void operator_start(struct controller *op);
+/* The lease has been gained: whatever has waited is taken up. */
+void operator_lead(struct controller *op);
 /* Takes no new work; `stopped` is called once when what runs has ended, or after grace_ms. */
 void operator_stop(struct controller *op, int64_t grace_ms, void (*stopped)(void *self),
                    void *self);
+/* Stopped, and no write of it is under way: the lease may be given back. */
+bool operator_is_at_rest(const struct controller *op);
 void operator_free(struct controller *op);
 
 #endif

@@ -299,7 +299,7 @@ static void on_poison(void *self, const char *namespace, const char *name, const
     operator__store_keep(store, namespace, name);
     ps_log(PS_LOG_ERROR, "object_unreadable", "kind", model_kind_name(store->kind), "namespace",
            namespace, "name", name, "error", why, NULL);
-    if (store->op->synced && name != NULL && *name != '\0')
+    if (operator__may_tell(store->op) && name != NULL && *name != '\0')
         exec_event(store->op->exec, &subject, true, "Unreadable", why);
 }
 
@@ -366,6 +366,7 @@ void operator__sources_start(struct controller *op)
             .self = store,
         };
 
+        operator__measure_store(&op->measures, store);
         store->reflector = kube_reflector_new(op->client, &options, &callbacks);
         kube_reflector_start(store->reflector);
     }

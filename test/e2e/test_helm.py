@@ -74,6 +74,7 @@ def test_lint(helm):
 
 def test_names_follow_the_release(helm):
     def names(release, values=None):
+        values = {"metrics.enabled": False, **(values or {})}
         return {n for (k, n) in helm.template(values, release=release)
                 if k != "CustomResourceDefinition"}
     assert names("penstock") == {"penstock"}
@@ -88,6 +89,7 @@ CONTAINER = (*POD, "spec", "containers", 0)
 SERVICE = ("Service", "penstock-metrics")
 METRICS = {"metrics.enabled": True}
 ELECT = {"leaderElection.enabled": True}
+ALONE = {"leaderElection.enabled": False}
 BUDGET = {"podDisruptionBudget.enabled": True}
 KEEP = ("CustomResourceDefinition", "platformaccounts.penstock.dev", "metadata", "annotations")
 # Of each value: what else it needs, another value, where it arrives (kind, name, path), and what is
@@ -106,7 +108,7 @@ EFFECTS = {
     "nameOverride": ({}, "streams", ("Deployment", "penstock-streams", "kind"), "Deployment"),
     "fullnameOverride": ({}, "streams", ("Deployment", "streams", "kind"), "Deployment"),
     "replicas": (ELECT, 2, ("Deployment", RELEASE, "spec", "replicas"), 2),
-    "leaderElection.enabled": ({}, True, (*CONTAINER, "args"), "--leader-elect=true"),
+    "leaderElection.enabled": (ALONE, True, (*CONTAINER, "args"), "--leader-elect=true"),
     "leaderElection.leaseDuration": (ELECT, "30s", (*CONTAINER, "args"),
                                      "--leader-elect-lease-duration=30s"),
     "leaderElection.renewDeadline": (ELECT, "12s", (*CONTAINER, "args"),
@@ -119,7 +121,7 @@ EFFECTS = {
     "extraArgs": ({}, ["--installation=one: two"], (*CONTAINER, "args"), "--installation=one: two"),
     "extraEnv": ({}, [{"name": "TZ", "value": "UTC"}], (*CONTAINER, "env"),
                  {"name": "TZ", "value": "UTC"}),
-    "metrics.enabled": ({}, True, (*CONTAINER, "args"), "--metrics-bind-address=0.0.0.0:8080"),
+    "metrics.enabled": ({"metrics.enabled": False}, True, (*CONTAINER, "args"), "--metrics-bind-address=0.0.0.0:8080"),
     "metrics.port": (METRICS, 9090, (*SERVICE, "spec", "ports", 0, "port"), 9090),
     "metrics.service.annotations": (METRICS, {"prometheus.io/scrape": "true"}, (
         *SERVICE, "metadata", "annotations"), {"prometheus.io/scrape": "true"}),
@@ -203,7 +205,7 @@ REFUSED = [
     ({"replica": 1}, ["replica"]),
     ({"image.repo": "x"}, ["image", "repo"]),
     ({"replicas": "two"}, ["replicas", "integer"]),
-    ({"replicas": 2}, ["replicas is 2", "leaderElection.enabled"]),
+    ({"replicas": 2, **ALONE}, ["replicas is 2", "leaderElection.enabled"]),
     ({"logLevel": "loud"}, ["logLevel", "debug"]),
     ({"image.digest": "sha256:12"}, ["image/digest"]),
     ({"image.pullPolicy": "Sometimes"}, ["image/pullPolicy", "IfNotPresent"]),
@@ -283,17 +285,18 @@ class ChartOperator(Operator):
     namespace = SPACE
 
     def start_as(self, deployment):
-        """Starts it with what the Deployment and a pod of it say; only the health port and
-        the place of the token, which a container has for itself, are others."""
+        """Starts it with what the Deployment and a pod of it say; only the ports and the
+        place of the token, which a container has for itself, are others."""
         template = deployment["spec"]["template"]
         container = template["spec"]["containers"][0]
         labels = deployment["spec"]["selector"]["matchLabels"]
         pods = self.kubectl.list("pods", SPACE, ",".join("%s=%s" % p for p in labels.items()))
         self.service_account = template["spec"]["serviceAccountName"]
         self.token = None
-        health = "--health-probe-bind-address=0.0.0.0:8081"
-        assert container["args"].count(health) == 1
-        self.arguments = [a for a in container["args"] if a != health]
+        ports = {"--health-probe-bind-address=0.0.0.0:8081", "--metrics-bind-address=0.0.0.0:8080"}
+        assert ports < set(container["args"])
+        self.arguments = [a for a in container["args"] if a not in ports]
+        self.arguments.append("--metrics-bind-address=127.0.0.1:%d" % self.free_port())
         self.start({e["name"]: self.value(e, pods[0]) for e in container["env"]})
 
     def flags(self):

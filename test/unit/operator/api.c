@@ -311,14 +311,39 @@ void api_init(struct api *api)
     http_global_init();
 }
 
+static void on_gained(void *self)
+{
+    (void)self;
+    fail_msg("the lease was not started");
+}
+
+static void on_lost(void *self, const char *why)
+{
+    (void)self;
+    fail_msg("%s", why);
+}
+
+static struct kube_lease *make_lease(struct api *api)
+{
+    const struct kube_lease_callbacks callbacks = {on_gained, on_lost, NULL};
+    const struct kube_lease_options options = {
+        .namespace = "n", .name = "l", .identity = "i", .user_agent = "penstock/test"};
+
+    return kube_lease_new(api->loop, &api->config, &options, &callbacks, NULL);
+}
+
 void api_start(struct api *api)
 {
-    const struct operator_options options = {
-        .namespace = "penstock-system", .installation = "i", .instance = "penstock-0"};
+    struct operator_options options = {.namespace = "penstock-system",
+                                       .installation = "i",
+                                       .instance = "penstock-0",
+                                       .metrics = api->metrics};
 
     api->script = script_new(api->loop, on_request, api);
     api->config.server = ps_xstrdup(script_url(api->script));
     api->client = kube_client_new(api->loop, &api->config, "penstock/test");
+    if (api->standby)
+        options.lease = api->lease = make_lease(api);
     api->op = operator_new(api->loop, api->client, &options, NULL);
     operator_start(api->op);
 }
@@ -327,6 +352,8 @@ void api_stop(struct api *api)
 {
     operator_free(api->op);
     kube_client_free(api->client);
+    kube_lease_free(api->lease);
+    api->lease = NULL;
     script_free(api->script);
     kube_config_fini(&api->config);
     api->watch_count = 0;

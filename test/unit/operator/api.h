@@ -42,8 +42,12 @@ struct api {
     int64_t version;
     struct ps_buf journal;
 
+    struct metrics *metrics; /* before api_start, or NULL */
+    bool standby;            /* before api_start: it waits for operator_lead */
+
     struct kube_config config;
     struct kube_client *client;
+    struct kube_lease *lease; /* of a standby; never started */
     struct controller *op;
 };
 

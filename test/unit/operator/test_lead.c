@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A standby and its taking over, and what an operator counts, on an API server in memory. */
+#include "api.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants some of the ones above */
+#include <cmocka.h>
+
+#define QUIET_MS 150 /* longer than anything that is under way */
+
+static struct json_t *json(const char *text) /* ' for " */
+{
+    char *copy PS_AUTO_FREE = ps_xstrdup(text);
+
+    for (char *c = copy; *c != '\0'; c++)
+        *c = *c == '\'' ? '"' : *c;
+    struct json_t *object = js_parse(ps_str(copy), NULL);
+
+    assert_non_null(object);
+    return object;
+}
+
+static void put_launch(struct api *api, const char *name)
+{
+    api_put(api, "tasklaunches", "n", name,
+            json("{'metadata': {'generation': 1, 'creationTimestamp': '2026-10-29T08:03:03Z'}, "
+                 "'spec': {'definition': 'train', "
+                 "'apps': [{'name': 'train', 'image': 'r.example/train:1'}]}}"));
+}
+
+static void setup(struct api *api)
+{
+    ps_log_set_level(PS_LOG_ERROR);
+    api_init(api);
+    api_put(api, "platformaccounts", "", "default",
+            json("{'metadata': {'generation': 1}, 'spec': {'type': 'Kubernetes', "
+                 "'maxConcurrentTasks': 1}}"));
+    api_put(api, "namespaces", "", "n", json("{'status': {'phase': 'Active'}}"));
+}
+
+static void teardown(struct api *api)
+{
+    api_stop(api);
+    api_fini(api);
+    metrics_free(api->metrics);
+}
+
+static void a_standby_writes_nothing_until_it_leads(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    api.standby = true;
+    api_put(&api, "configmaps", "n", "poison", json("{'metadata': {'uid': ''}, 'data': 7}"));
+    put_launch(&api, "a");
+    api_start(&api);
+    api_wait(&api, QUIET_MS);
+    put_launch(&api, "b");
+    api_wait(&api, QUIET_MS);
+    assert_string_equal(ps_buf_text(&api.journal), "");
+    operator_lead(api.op);
+    api_until(&api, "create jobs n/a-", 1);
+    api_wait(&api, QUIET_MS);
+    assert_int_equal(api_count(&api, "create jobs"), 1); /* b waits for its slot */
+    teardown(&api);
+}
+
+static void never(void *self)
+{
+    *(int *)self += 1;
+}
+
+static void a_standby_that_was_stopped_leads_no_more(void **state)
+{
+    (void)state;
+    struct api api;
+    int stopped = 0;
+
+    setup(&api);
+    api.standby = true;
+    put_launch(&api, "a");
+    api_start(&api);
+    api_wait(&api, QUIET_MS);
+    assert_false(operator_is_at_rest(api.op)); /* not before a stop */
+    operator_stop(api.op, 1000, never, &stopped);
+    operator_lead(api.op); /* its claim was under way */
+    api_wait(&api, QUIET_MS);
+    assert_int_equal(stopped, 1);
+    assert_true(operator_is_at_rest(api.op));
+    assert_string_equal(ps_buf_text(&api.journal), "");
+    teardown(&api);
+}
+
+/* ---- metrics -------------------------------------------------------------------------------- */
+
+static bool has(const struct api *api, const char *line)
+{
+    PS_AUTO_BUF(text, METRICS_TEXT_MAX);
+    PS_AUTO_BUF(whole, 512);
+
+    metrics_print(api->metrics, &text);
+    ps_buf_printf(&whole, "\n%s\n", line);
+    return strstr(ps_buf_text(&text), ps_buf_text(&whole)) != NULL;
+}
+
+static void until(struct api *api, const char *line)
+{
+    PS_AUTO_BUF(text, METRICS_TEXT_MAX);
+
+    for (int i = 0; i < 400 && !has(api, line); i++)
+        api_wait(api, 10);
+    metrics_print(api->metrics, &text);
+    if (!has(api, line))
+        fail_msg("no \"%s\" in:\n%s", line, ps_buf_text(&text));
+}
+
+static void passes_stores_and_slots_are_counted(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    api.metrics = metrics_new();
+    put_launch(&api, "a");
+    put_launch(&api, "b");
+    api_put(&api, "streamdeployments", "n", "s",
+            json("{'metadata': {'generation': 1}, 'spec': {'definition': 'no such | | thing'}, "
+                 "'status': {'phase': 'ours?'}}"));
+    api_start(&api);
+    assert_true(has(&api, "controller_runtime_reconcile_total{controller=\"tasklaunch\","
+                          "result=\"error\"} 0"));
+    assert_true(has(&api, "penstock_streams{phase=\"deployed\"} 0"));
+    api_until(&api, "create jobs n/", 1);
+    until(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 1");
+    until(&api, "penstock_account_tasks{account=\"default\",state=\"waiting\"} 1");
+    until(&api, "penstock_tasks{phase=\"Waiting\"} 1");
+    until(&api, "penstock_store_objects{resource=\"tasklaunches\"} 2");
+    until(&api, "penstock_streams{phase=\"undeployed\"} 1");
+    assert_false(has(&api, "penstock_store_text_bytes{resource=\"tasklaunches\"} 0"));
+    assert_false(has(&api, "controller_runtime_reconcile_total{controller=\"tasklaunch\","
+                           "result=\"success\"} 0"));
+    until(&api, "controller_runtime_active_workers{controller=\"tasklaunch\"} 0");
+    assert_true(has(&api, "controller_runtime_max_concurrent_reconciles{"
+                          "controller=\"platformaccount\"} 16"));
+    teardown(&api);
+}
+
+static void an_account_without_launches_has_no_series(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    api.metrics = metrics_new();
+    put_launch(&api, "a");
+    api_start(&api);
+    until(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 1");
+    api_delete(&api, "tasklaunches", "n", "a");
+    until(&api, "penstock_store_objects{resource=\"tasklaunches\"} 0");
+    assert_false(has(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 0"));
+    assert_false(has(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 1"));
+    teardown(&api);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_standby_writes_nothing_until_it_leads),
+        cmocka_unit_test(a_standby_that_was_stopped_leads_no_more),
+        cmocka_unit_test(passes_stores_and_slots_are_counted),
+        cmocka_unit_test(an_account_without_launches_has_no_series),
+    };
+
+    codec_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
