@@ -127,7 +127,7 @@ class Operator:
     def start(self, environment=None, wait=True):
         assert not self.running
         account = self._service_account_dir()
-        self.port = self._free_port()
+        self.port = self.free_port()
         variables = {
             "PATH": os.environ["PATH"],
             "KUBERNETES_SERVICE_HOST": self.server.host,
@@ -218,7 +218,7 @@ class Operator:
         return directory
 
     @staticmethod
-    def _free_port():
+    def free_port():
         for _ in range(1000):
             port = random.randrange(20000, 30000)
             with socket.socket() as s:
