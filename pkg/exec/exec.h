@@ -51,9 +51,13 @@ void exec_run(struct exec *exec, const char *key);
 /* Between two jobs of the key: there are writes of it whose effect is not known. */
 bool exec_in_doubt(const struct exec *exec, const char *key);
 
-/* One event about an object, told without waiting and given up when it fails. */
+/* One event about an object, told without waiting and given up when it fails. One that was told in
+ * the last six minutes is counted in the Event that is there; above 25 at once, and then one in
+ * five minutes, those of one object stand in the log only. */
 void exec_event(struct exec *exec, const struct exec_subject *subject, bool warning,
                 const char *reason, const char *note);
+/* Counts penstock_events_total{result}; the registry outlives exec. */
+void exec_measure(struct exec *exec, struct metrics *metrics);
 /* How many are on their way to the API server. */
 size_t exec_events(const struct exec *exec);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside exec: job.c runs a job, memory.c keeps what it has learned, doubt.c what is not known of
- * its writes, event.c tells events. */
+ * its writes, event.c tells events, voice.c which ones were told already. */
 #ifndef PS_EXEC_INTERNAL_H
 #define PS_EXEC_INTERNAL_H
 
@@ -8,6 +8,7 @@
 
 #define EXEC__FACTS_MAX    ((size_t)512)
 #define EXEC__TROUBLES_MAX ((size_t)16)
+#define EXEC__TOLD_RESULTS 4
 
 /* Facts and troubles of one job; texts are owned. */
 struct exec__memory {
@@ -68,6 +69,33 @@ struct exec__call {
     struct exec__doubt doubt; /* of a read-back */
 };
 
+/* ---- voice.c -------------------------------------------------------------------------------- */
+
+/* Equal events of one object; valid while busy, or until the next exec__voices_say. */
+struct exec__series {
+    struct exec__series *next;
+    struct exec__voice *voice;
+    uint64_t what;
+    int64_t last_ms;
+    int64_t count; /* how often it was to be told */
+    char *name;    /* of the Event, once it is there; NULL before */
+    bool busy;     /* a call about it is under way */
+};
+
+struct exec__voices {
+    struct ps_map by_object; /* about -> exec__voice */
+    struct exec__voice *newest, *oldest;
+};
+
+void exec__voices_init(struct exec__voices *voices);
+void exec__voices_fini(struct exec__voices *voices);
+/* Counts an event. *tell: it is to be told, as a new one (count 1) or as a repetition. NULL: not to
+ * be told, and of no series. `what` is a hash of all that makes two events of an object equal. */
+struct exec__series *exec__voices_say(struct exec__voices *voices, const char *about, uint64_t what,
+                                      int64_t now_ms, bool *tell);
+/* It could not be told: the next one like it is new. */
+void exec__series_drop(struct exec__series *series);
+
 struct exec {
     struct kube_client *client;
     struct exec_callbacks callbacks;
@@ -75,6 +103,8 @@ struct exec {
     struct ps_map jobs;      /* key -> exec__job */
     struct ps_map doubts;    /* key -> exec__doubts */
     struct exec__told *told; /* events under way */
+    struct exec__voices voices;
+    struct metrics_value *told_counts[EXEC__TOLD_RESULTS];
     uint64_t event_number;
 };
 

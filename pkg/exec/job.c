@@ -453,6 +453,7 @@ struct exec *exec_new(struct kube_client *client, const struct exec_callbacks *c
     exec->instance = ps_xstrdup(instance);
     ps_map_init(&exec->jobs);
     ps_map_init(&exec->doubts);
+    exec__voices_init(&exec->voices);
     return exec;
 }
 
@@ -470,6 +471,7 @@ void exec_free(struct exec *exec)
     while (ps_map_next(&exec->doubts, &at, &key, &value))
         exec__doubts_free(value);
     exec__event_cancel_all(exec);
+    exec__voices_fini(&exec->voices);
     ps_map_fini(&exec->jobs);
     ps_map_fini(&exec->doubts);
     ps_free(exec->instance);

@@ -227,6 +227,7 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     ps_map_init(&op->registries_told);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
+    exec_measure(op->exec, options->metrics);
     op->queue = loop_queue_new(loop, concurrency, on_run, op);
     operator__measure_init(op, options->metrics, concurrency);
     op->retry = loop_timer_new(loop, on_timer, op);

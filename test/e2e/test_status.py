@@ -148,6 +148,23 @@ def test_an_error_leaves_what_runs_alone(space):
     assert [r["revision"] for r in space.revisions()] == [1]
 
 
+def test_an_event_that_comes_again_is_counted(space, kubectl):
+    space.apply("s", "time | | log")
+    refused(space, "DSLSyntaxError")
+    space.patch("s", definition="time | log")
+    space.wait("s")
+    space.patch("s", definition="time | | log")
+    refused(space, "DSLSyntaxError")
+
+    def counted():
+        one, = [e for e in kubectl.list("events.events.k8s.io", space.ns)
+                if e["reason"] == "DSLSyntaxError"]
+        series = one.get("series") or {}
+        assert series.get("count") == 2 and series["lastObservedTime"] > one["eventTime"], one
+        return True
+    wait_for(counted, "one event that was seen twice")
+
+
 def test_name_that_is_too_long(space):
     space.apply("s", "averylongnameforanapplication: time | log",
                 streamName="a-stream-whose-name-alone-takes-fifty-two-characters")
