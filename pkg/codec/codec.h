@@ -128,6 +128,11 @@ int codec_gunzip(struct ps_str bytes, struct ps_buf *out, struct ps_err *err) PS
 struct json_t *codec_strategic_diff(const struct json_t *from, const struct json_t *to);
 /* RFC 7386; NULL when equal. New reference. */
 struct json_t *codec_merge_diff(const struct json_t *from, const struct json_t *to);
+/* What the object says about the leaves of `managed`, which has values as we write them: equal to
+ * `managed` if all of them are as there, whatever else the object has. Items of merged lists are
+ * told apart by their key; others are compared as a whole. Values that the API server writes in its
+ * own way (2048Mi, what is empty) are equal. New reference. */
+struct json_t *codec_managed(const struct json_t *object, const struct json_t *managed);
 /* Appends up to max dotted paths at which the two differ, separated by ", "; list items by their
  * key
  * ("spec.template.spec.containers[foo-predict-v1].image"). For people. */
