@@ -94,7 +94,7 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     const struct exec__doubt *doubt = &call->doubt;
 
     if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->object);
+        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->object, false);
     } else if (response->code == PS_ENOENT) {
         exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
     } else {
@@ -199,7 +199,7 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
     unlink_call(call);
     if (response->code == 0) {
         exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
-        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object);
+        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object, true);
         tell_events(job);
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
@@ -298,7 +298,7 @@ static void on_holder(struct exec__call *call, const struct kube_response *respo
     if (response->code == 0) {
         job->tell = true;
         exec__memory_fact(&job->memory, op->kind, op->namespace, op->name, response->object);
-        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->object);
+        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->object, false);
     } else {
         note_wait(job, response);
         job->retry = true; /* gone again, or not readable now: the next job tries anew */
@@ -347,7 +347,7 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
         (response->code == PS_ENOENT && op->verb == PLAN_DELETE)) {
         exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
     } else if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object);
+        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object, !op->partial);
     } else {
         note_failure(job, op, response);
     }

@@ -81,6 +81,7 @@ struct model_object {
     bool deleting;
     bool has_owner;     /* an owner reference: collected with its owner */
     bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
+    bool written;       /* its spec is what a write of ours has left; noted by who has written */
     bool rolling;       /* StatefulSet: from its current revision to another one */
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app; /* annotation and labels of ours */

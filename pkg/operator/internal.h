@@ -63,9 +63,10 @@ const struct operator__entry *operator__store_get(const struct operator__store *
 const struct operator__list *operator__store_list(const struct operator__store *store,
                                                   const char *index_key);
 /* From the watch, or from an answer to a write of ours (own_write: dropped when the watch is
- * newer). */
+ * newer). `written` notes that the spec is what we have left, where it still is. */
 void operator__store_put(struct operator__store *store, const struct json_t *object,
                          bool own_write);
+void operator__store_written(struct operator__store *store, const struct json_t *object);
 void operator__store_remove(struct operator__store *store, const struct json_t *object);
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
 /* It is there, but cannot be read: what was known of it stays, also through a list. */

@@ -44,7 +44,7 @@ static bool is_child_kind(enum model_kind kind)
 }
 
 /* Children of others are no business of our stores: no watch would ever take them out again. */
-static void on_observe(void *self, enum model_kind kind, const struct json_t *object)
+static void on_observe(void *self, enum model_kind kind, const struct json_t *object, bool written)
 {
     struct controller *op = self;
     const char *installation =
@@ -53,6 +53,8 @@ static void on_observe(void *self, enum model_kind kind, const struct json_t *ob
     if (is_child_kind(kind) && !ps_streq(installation, op->installation))
         return;
     operator__store_put(&op->stores[kind], object, true);
+    if (written)
+        operator__store_written(&op->stores[kind], object);
 }
 
 static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)

@@ -165,6 +165,14 @@ static void drop(struct operator__store *store, const char *key, struct operator
     free_entry(old);
 }
 
+/* Has nobody written the spec between the two? Services have no generation: theirs may have been
+ * written with anything else. */
+static bool same_spec(const struct model_object *a, const struct model_object *b)
+{
+    return ps_streq(a->uid, b->uid) &&
+           (model_is_workload(a->kind) ? a->generation == b->generation : ps_streq(a->rv, b->rv));
+}
+
 void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write)
 {
     struct model_object *seen = model_object_new(store->kind, object);
@@ -193,12 +201,25 @@ void operator__store_put(struct operator__store *store, const struct json_t *obj
     struct operator__entry *entry = ps_xcalloc(1, sizeof(*entry));
 
     entry->object = seen;
+    seen->written = old != NULL && old->object->written && same_spec(old->object, seen);
     entry->seen = store->list_number;
     if (own_write) /* our answer is no item of a list that runs meanwhile */
         entry->seen = old != NULL ? old->seen : store->list_number - 1;
     if (store->whole)
         entry->text = whole_text(object, &entry->essence);
     replace(store, key, entry, old);
+}
+
+void operator__store_written(struct operator__store *store, const struct json_t *object)
+{
+    struct model_object *answer PS_AUTO_FREE = model_object_new(store->kind, object);
+    PS_AUTO_BUF(buf, KEY_MAX);
+    struct operator__entry *entry =
+        answer ? ps_map_get(&store->entries, entry_key(&buf, answer->namespace, answer->name))
+               : NULL;
+
+    if (entry != NULL && same_spec(entry->object, answer))
+        entry->object->written = true;
 }
 
 void operator__store_remove(struct operator__store *store, const struct json_t *object)

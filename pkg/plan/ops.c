@@ -165,6 +165,8 @@ static struct json_t *op_json(const struct plan_op *op)
     js_set_str(json, "uid", op->uid);
     if (op->foreground)
         js_set_bool(json, "foreground", true);
+    if (op->partial)
+        js_set_bool(json, "partial", true);
     js_set(json, "body", js_copy(op->body));
     return json;
 }

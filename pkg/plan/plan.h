@@ -107,6 +107,7 @@ struct plan_op {
     const char *namespace, *name; /* namespace NULL for cluster-scoped kinds */
     const char *uid;              /* delete: precondition */
     bool foreground;              /* delete: the object stays until what it owns is gone */
+    bool partial;                 /* patch: of an object that may differ elsewhere, too */
     struct json_t *body;          /* owned by the plan; patches carry resourceVersion */
     int stage;                    /* from 0; a failed stage ends the plan */
 };

@@ -158,12 +158,13 @@ static void on_subject(void *self, const char *key, struct exec_subject *out)
                                  .uid = f->gone ? NULL : "u1"};
 }
 
-static void on_observe(void *self, enum model_kind kind, const struct json_t *object)
+static void on_observe(void *self, enum model_kind kind, const struct json_t *object, bool written)
 {
     struct job_fixture *f = self;
     const char *name = js_path_str(object, "metadata.name");
 
-    ps_buf_printf(&f->journal, "observe %s %s\n", model_kind_name(kind), name ? name : "?");
+    ps_buf_printf(&f->journal, "observe %s %s%s\n", model_kind_name(kind), name ? name : "?",
+                  model_is_workload(kind) && !written ? " unproven" : "");
 }
 
 static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)

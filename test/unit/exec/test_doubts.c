@@ -39,7 +39,7 @@ static void a_lost_answer_is_read_back_before_anything_is_planned(void **state)
     job_until_done(&f, 2);
     job_happened(&f, "plan stream/n/other\ndone stream/n/other well -1 0\n");
     job_run(&f);
-    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a\nplan\ndone well -1 0\n");
+    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
     job_run(&f); /* settled */
     job_happened(&f, "plan\ndone well -1 0\n");
     job_teardown(&f);
@@ -82,7 +82,7 @@ static void a_doubt_stays_until_it_can_be_read(void **state)
     job_run(&f);
     job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\ndone failed 0 2000\n");
     job_run(&f);
-    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a\nplan\ndone well -1 0\n");
+    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
     job_teardown(&f);
 }
 
@@ -107,7 +107,7 @@ static void of_two_doubts_only_the_unreadable_one_stays(void **state)
     job_run(&f);
     assert_true(job_at(&f, "GET " JOB_DEPLOYMENTS "/a") >= 0);
     assert_true(job_at(&f, "GET " JOB_SERVICES "/b") >= 0);
-    assert_true(job_at(&f, "observe Deployment a") >= 0);
+    assert_true(job_at(&f, "observe Deployment a unproven") >= 0);
     assert_true(job_at(&f, "done failed 0 500") >= 0);
     assert_false(job_is_in(ps_buf_text(&f.journal), "plan"));
     assert_false(job_is_in(ps_buf_text(&f.journal), JOB_SERVICES "/c"));

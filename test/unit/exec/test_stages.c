@@ -381,7 +381,7 @@ static void who_holds_a_taken_name_is_read_and_told(void **state)
     job_run(&f);
     job_happened(&f, "plan\n"
                      "POST " JOB_DEPLOYMENTS "\n"
-                     "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a\n"
+                     "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a unproven\n"
                      "plan [Deployment n/a a]\n"
                      "PATCH " JOB_STATUS "\nobserve StreamDeployment s\n"
                      "done well 30000 0\n"); /* no failure: nothing gets better by trying */

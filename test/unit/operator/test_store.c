@@ -532,6 +532,62 @@ static void names_are_told_apart_by_namespace(void **state)
     teardown(&f);
 }
 
+/* ---- what we have written ----------------------------------------------------------------------
+ */
+
+static struct json_t *workload(const char *rv, int64_t generation)
+{
+    struct json_t *o = object("a", "u1", rv);
+
+    js_set_int(js_child(o, "metadata"), "generation", generation);
+    return o;
+}
+
+static bool is_written(struct fixture *f)
+{
+    return operator__store_get(&f->store, "n", "a")->object->written;
+}
+
+static void answered(struct fixture *f, struct json_t *o)
+{
+    operator__store_put(&f->store, o, true);
+    operator__store_written(&f->store, o);
+    js_unref(o);
+}
+
+static void watched(struct fixture *f, struct json_t *o)
+{
+    operator__store_put(&f->store, o, false);
+    js_unref(o);
+}
+
+static void what_we_wrote_is_known_until_someone_changes_it(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f, MODEL_DEPLOYMENT);
+    watched(&f, workload("4", 1));
+    assert_false(is_written(&f));
+    answered(&f, workload("5", 2));
+    assert_true(is_written(&f));
+    watched(&f, workload("6", 2)); /* its status */
+    assert_true(is_written(&f));
+    watched(&f, workload("7", 3));
+    assert_false(is_written(&f));
+    answered(&f, workload("6", 2)); /* late: not what there is */
+    assert_false(is_written(&f));
+    answered(&f, workload("7", 3)); /* late, and still so */
+    assert_true(is_written(&f));
+    teardown(&f);
+    setup(&f, MODEL_SERVICE); /* has no generation */
+    answered(&f, workload("5", 0));
+    assert_true(is_written(&f));
+    watched(&f, workload("6", 0));
+    assert_false(is_written(&f));
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +609,7 @@ int main(void)
         cmocka_unit_test(kinds_that_are_not_kept_whole_have_no_inessential_change),
         cmocka_unit_test(the_text_is_whole_but_for_bookkeeping),
         cmocka_unit_test(names_are_told_apart_by_namespace),
+        cmocka_unit_test(what_we_wrote_is_known_until_someone_changes_it),
     };
 
     return cmocka_run_group_tests_name("operator/store", tests, NULL, NULL);
