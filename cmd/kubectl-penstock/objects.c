@@ -10,9 +10,9 @@
 #define WHERE_MAX ((size_t)4096)
 
 /* The fields that the kinds have in their specs. */
-static const char *const stream_fields[] = {"streamName",          "definition", "platform",
-                                            "properties",          "apps",       "suspend",
-                                            "revisionHistoryLimit"};
+static const char *const stream_fields[] = {
+    "streamName", "definition", "platform",    "properties",
+    "apps",       "suspend",    "driftPolicy", "revisionHistoryLimit"};
 static const char *const task_fields[] = {"taskName",
                                           "definition",
                                           "platform",

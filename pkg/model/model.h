@@ -28,6 +28,7 @@
 #define MODEL_ANNOTATION_SUSPENDED   "penstock.dev/replicas-before-suspend"
 #define MODEL_ANNOTATION_BODY_HASH   "penstock.dev/body-hash"  /* of a child: what we wrote */
 #define MODEL_ANNOTATION_FIXED_HASH  "penstock.dev/fixed-hash" /* … of what cannot be changed */
+#define MODEL_ANNOTATION_CORRECTED   "penstock.dev/corrected" /* … "<unix ms>/<times in a row>" */
 #define MODEL_ANNOTATION_SPEC_HASH   "penstock.dev/spec-hash"
 #define MODEL_ANNOTATION_RENDER_HASH "penstock.dev/render-hash"
 #define MODEL_ANNOTATION_MANIFEST    "penstock.dev/manifest"
@@ -109,6 +110,7 @@ struct model_stream {
     struct model_app *apps;
     size_t app_count;
     bool suspend;
+    bool report_drift; /* spec.driftPolicy Report: tell, and change nothing */
     int64_t history_limit;
     const char *redeploy;                        /* annotation or NULL */
     const struct json_t *object, *spec, *status; /* borrowed */

@@ -2,6 +2,8 @@
 /* StreamDeployment: the spec with every field's path in the errors. */
 #include "model/internal.h"
 
+#include <string.h>
+
 #define HISTORY_DEFAULT 10
 #define HISTORY_MAX     100
 
@@ -29,11 +31,27 @@ static void read_metadata(struct model_stream *out, const struct json_t *object)
     };
 }
 
+/* Of two words the first is meant when none is given. */
+static int read_choice(const struct model__reader *r, const struct json_t *spec, const char *key,
+                       const char *const words[2], bool *second)
+{
+    const char *value = words[0];
+
+    if (model__text(r, spec, "spec", key, &value) != 0)
+        return PS_EINVAL;
+    *second = strcmp(value, words[1]) == 0;
+    if (*second || strcmp(value, words[0]) == 0)
+        return 0;
+    return ps_fail(r->err, PS_EINVAL, "spec.%s: expected %s or %s, found \"%s\"", key, words[0],
+                   words[1], value);
+}
+
 int model_stream_read(struct ps_arena *arena, const struct json_t *object, struct model_stream *out,
                       struct ps_err *err)
 {
     const struct model__reader r = {arena, err};
     const struct model__range history = {0, HISTORY_MAX};
+    static const char *const drift[] = {"Correct", "Report"};
 
     read_metadata(out, object);
     if (model__check_spec(out->spec, err) != 0)
@@ -44,6 +62,7 @@ int model_stream_read(struct ps_arena *arena, const struct json_t *object, struc
         model__text(&r, out->spec, "spec", "platform", &out->platform) != 0 ||
         model__integer(&r, out->spec, "spec", "revisionHistoryLimit", history,
                        &out->history_limit) != 0 ||
+        read_choice(&r, out->spec, "driftPolicy", drift, &out->report_drift) != 0 ||
         model__map(&r, out->spec, "spec", "properties", &out->properties) != 0 ||
         model__apps(&r, out->spec, &out->apps, &out->app_count) != 0)
         return err ? err->code : PS_EINVAL;

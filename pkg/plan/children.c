@@ -10,8 +10,7 @@
 
 /* ---- revisions' bodies, on demand ----------------------------------------------------------- */
 
-/* Fills in the bodies of the objects in force; false while they have to be fetched. */
-static bool need_bodies(struct plan__pass *pass)
+bool plan__need_bodies(struct plan__pass *pass)
 {
     struct plan__objects loaded;
     struct ps_err err;
@@ -81,11 +80,10 @@ static struct json_t *body_in(struct plan__pass *pass, const struct plan__object
     return body;
 }
 
-static void child_op(struct plan__pass *pass, const struct plan__object *o, enum plan_verb verb,
-                     struct json_t *body)
+static void create_op(struct plan__pass *pass, const struct plan__object *o, struct json_t *body)
 {
     plan__op(pass->plan, (struct plan_op){.stage = STAGE_CHILDREN,
-                                          .verb = verb,
+                                          .verb = PLAN_CREATE,
                                           .kind = o->kind,
                                           .namespace = o->namespace,
                                           .name = o->name,
@@ -138,7 +136,7 @@ static void create_child(struct plan__pass *pass, const struct plan__object *o)
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
         js_set_int(js_child(body, "spec"), "replicas", 0);
     }
-    child_op(pass, o, PLAN_CREATE, body);
+    create_op(pass, o, body);
     pass->busy = true;
 }
 
@@ -228,6 +226,19 @@ static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 
 /* ---- update --------------------------------------------------------------------------------- */
 
+/* What others may have changed elsewhere in the child stays to be found. */
+static void patch_op(struct plan__pass *pass, const struct plan__object *o,
+                     const struct model_object *child, struct json_t *body)
+{
+    plan__op(pass->plan, (struct plan_op){.stage = STAGE_CHILDREN,
+                                          .verb = PLAN_PATCH_STRATEGIC,
+                                          .kind = o->kind,
+                                          .namespace = o->namespace,
+                                          .name = o->name,
+                                          .partial = !plan__is_proven(pass, child),
+                                          .body = body});
+}
+
 static struct json_t *patch_head(const struct model_object *child)
 {
     struct json_t *body = js_object();
@@ -236,9 +247,7 @@ static struct json_t *patch_head(const struct model_object *child)
     return body;
 }
 
-/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec.
- */
-static void lay_over(struct json_t *onto, const struct json_t *from)
+void plan__lay_over(struct json_t *onto, const struct json_t *from)
 {
     void *at = NULL;
     const char *key;
@@ -335,7 +344,7 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
     struct json_t *diff PS_AUTO_JS = codec_strategic_diff(before ? before : empty, o->body);
     struct json_t *patch = patch_head(child);
 
-    lay_over(patch, diff);
+    plan__lay_over(patch, diff);
     if (before == NULL)
         write_whole(patch);
     if (o->kind == MODEL_STATEFUL_SET)
@@ -349,7 +358,7 @@ static void changed_child(struct plan__pass *pass, const struct plan__object *o,
                ps_buf_text(&number));
     note_body(pass, o, patch);
     patch_replicas(pass, o, child, patch);
-    child_op(pass, o, PLAN_PATCH_STRATEGIC, patch);
+    patch_op(pass, o, child, patch);
     pass->busy = true;
 }
 
@@ -368,7 +377,7 @@ static void suspend_child(struct plan__pass *pass, const struct plan__object *o,
     struct json_t *patch = patch_head(child);
 
     patch_replicas(pass, o, child, patch);
-    child_op(pass, o, PLAN_PATCH_STRATEGIC, patch);
+    patch_op(pass, o, child, patch);
     pass->busy = true;
     pass->plan->summary = pass->stream.suspend ? "suspend" : "resume";
 }
@@ -453,7 +462,7 @@ void plan__stream_children(struct plan__pass *pass)
         return; /* nothing is in force, or a newer revision comes first */
     for (size_t i = 0; i < pass->objects.count; i++)
         work |= differs(pass, &pass->objects.items[i]);
-    if (work && !need_bodies(pass))
+    if (work && !plan__need_bodies(pass))
         return;
     for (size_t i = 0; i < pass->objects.count; i++) {
         if (differs(pass, &pass->objects.items[i]))
@@ -461,6 +470,8 @@ void plan__stream_children(struct plan__pass *pass)
     }
     if (pass->busy && ps_streq(pass->plan->summary, "nothing to do"))
         pass->plan->summary = first ? "deploy" : "bring children to their revision";
+    if (!pass->busy)
+        plan__stream_drift(pass);
     remove_rest(pass);
     prune_history(pass);
 }

@@ -13,6 +13,7 @@
  *   stream.c      the pass: what stands in the way, and what is asked in which order
  *   choose.c      what is wanted, and which revision is in force
  *   children.c    what is there, and what to do
+ *   drift.c       what others have changed of it
  *   status.c      what to tell
  */
 #ifndef PS_PLAN_INTERNAL_H
@@ -66,6 +67,10 @@ struct plan__object {
     const char *namespace, *name, *app;
     int64_t changed_in;  /* the revision that last changed it */
     struct json_t *body; /* owned by the set; NULL when only the manifest is known */
+    /* As which version it was last known to be as it shall be: a workload's generation, another's
+     * resourceVersion. 0 and NULL: not known. */
+    int64_t proven_generation;
+    const char *proven_rv;
 };
 
 struct plan__objects {
@@ -213,7 +218,9 @@ struct plan__pass {
     const char *conflict;                         /* NameConflict's message, or NULL */
     const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
     const char *replacing;                        /* whose end an app waits for, or NULL */
-    bool busy;                                    /* operations are planned */
+    const char *drifted;                          /* what others have changed, or NULL */
+    bool correcting, drift_unknown;
+    bool busy;  /* operations are planned */
     bool blind; /* what the revision in force holds cannot be known */
 };
 
@@ -227,6 +234,15 @@ void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
 void plan__stream_revision(struct plan__pass *pass);
 void plan__stream_status(struct plan__pass *pass);
 void plan__stream_children(struct plan__pass *pass);
+/* What others have changed: told, and corrected. Bodies are asked for where they are needed. */
+void plan__stream_drift(struct plan__pass *pass);
+/* Is the child known to be as it shall be? */
+bool plan__is_proven(const struct plan__pass *pass, const struct model_object *child);
+/* Fills in the bodies of the objects in force; false while they have to be fetched. */
+bool plan__need_bodies(struct plan__pass *pass);
+/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec.
+ */
+void plan__lay_over(struct json_t *onto, const struct json_t *from);
 void plan__stream_cleanup(struct plan__pass *pass);
 const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
                                            const char *namespace, const char *name);

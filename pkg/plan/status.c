@@ -157,7 +157,8 @@ static const struct json_t *old_app(const struct plan__pass *pass, const char *l
     return NULL;
 }
 
-static struct json_t *resource_json(const struct plan__pass *pass, const struct plan__object *o)
+static struct json_t *resource_json(const struct plan__pass *pass, const struct plan__object *o,
+                                    const struct json_t *old)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
     struct json_t *json = js_object();
@@ -165,11 +166,44 @@ static struct json_t *resource_json(const struct plan__pass *pass, const struct 
     js_set_str(json, "kind", model_kind_name(o->kind));
     js_set_str(json, "namespace", o->namespace);
     js_set_str(json, "name", o->name);
-    if (child != NULL) {
-        js_set_str(json, "uid", child->uid);
-        js_set_int(json, "generation", child->generation);
+    if (child == NULL)
+        return json;
+    js_set_str(json, "uid", child->uid);
+    if (o->proven_generation > 0) {
+        js_set_int(json, "generation", o->proven_generation);
+    } else if (ps_streq(js_path_str(old, "uid"), child->uid)) {
+        js_set(json, "generation", js_copy(js_get(old, "generation")));
     }
     return json;
+}
+
+static struct json_t *service_json(const struct plan__pass *pass, const struct plan__object *o,
+                                   const struct json_t *old)
+{
+    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+
+    if (child == NULL)
+        return NULL;
+    struct json_t *json = js_object();
+
+    js_set_str(json, "name", o->name);
+    js_set_str(json, "uid", child->uid);
+    if (o->proven_rv != NULL) {
+        js_set_str(json, "resourceVersion", o->proven_rv);
+    } else if (ps_streq(js_path_str(old, "uid"), child->uid)) {
+        js_set(json, "resourceVersion", js_copy(js_get(old, "resourceVersion")));
+    }
+    return json;
+}
+
+static const struct plan__object *service_of(const struct plan__pass *pass, const char *app)
+{
+    for (size_t i = 0; i < pass->objects.count; i++) {
+        if (pass->objects.items[i].kind == MODEL_SERVICE &&
+            ps_streq(pass->objects.items[i].app, app))
+            return &pass->objects.items[i];
+    }
+    return NULL;
 }
 
 static const char *container_image(const struct plan__object *o)
@@ -204,6 +238,8 @@ static struct json_t *app_json(struct plan__pass *pass, const struct plan__objec
                                const struct app_state *state)
 {
     struct json_t *json = js_object();
+    const struct json_t *old = old_app(pass, o->app);
+    const struct plan__object *service = service_of(pass, o->app);
 
     js_set_str(json, "name", o->app);
     describe_app(pass, o, json);
@@ -211,7 +247,9 @@ static struct json_t *app_json(struct plan__pass *pass, const struct plan__objec
     js_set_int(json, "ready", state->ready);
     js_set_str(json, "state", state_names[state->state]);
     js_set_str(json, "message", state->message);
-    js_set(json, "resource", resource_json(pass, o));
+    js_set(json, "resource", resource_json(pass, o, js_get(old, "resource")));
+    if (service != NULL)
+        js_set(json, "service", service_json(pass, service, js_get(old, "service")));
     return json;
 }
 
@@ -306,6 +344,24 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
                             "waiting for the apps' instances to be ready"};
 }
 
+static void set_drifted(struct plan__pass *pass)
+{
+    const bool report = pass->stream.report_drift;
+    const struct json_t *old =
+        model_condition_find(js_get(pass->stream.status, "conditions"), "Drifted");
+
+    if (pass->drifted != NULL) {
+        model_condition_set(
+            &pass->conditions, "Drifted", true, report ? "DriftReported" : "DriftCorrected",
+            ps_arena_printf(pass->arena, "others have changed %s; %s", pass->drifted,
+                            report ? "it stays, since spec.driftPolicy is Report"
+                                   : "it is taken back"));
+    } else if (old != NULL && (pass->busy || pass->drift_unknown)) { /* not looked at now */
+        model_condition_set(&pass->conditions, "Drifted", true, js_path_str(old, "reason"),
+                            js_path_str(old, "message"));
+    }
+}
+
 static void set_conditions(struct plan__pass *pass, const struct verdict *v)
 {
     struct model_conditions *list = &pass->conditions;
@@ -324,6 +380,7 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
         model_condition_set(list, "Stalled", true, v->reason, v->message);
     if (pass->outdated != NULL)
         model_condition_set(list, "Outdated", true, "RenderedDifferently", pass->outdated);
+    set_drifted(pass);
     if (pass->conflict != NULL)
         model_condition_set(list, "NameConflict", true, "NameTaken", pass->conflict);
 }
@@ -350,6 +407,12 @@ static bool is_told_elsewhere(const struct plan__pass *pass, const struct model_
     return strcmp(ready->reason, "Deploying") == 0;
 }
 
+static bool is_warning(const struct model_condition *c)
+{
+    return strcmp(c->type, "Stalled") == 0 || strcmp(c->type, "Drifted") == 0 ||
+           strcmp(c->reason, "PropertiesIgnored") == 0;
+}
+
 /* What a user must know, told once: when a condition comes or changes. */
 static void tell(struct plan__pass *pass)
 {
@@ -367,8 +430,7 @@ static void tell(struct plan__pass *pass)
 
         if (!changed(old, c) || strcmp(c->type, "Reconciling") == 0)
             continue;
-        if (strcmp(c->type, "Stalled") == 0 ||
-            (strcmp(c->type, "Accepted") == 0 && strcmp(c->reason, "PropertiesIgnored") == 0)) {
+        if (is_warning(c)) {
             plan__event(pass->plan, true, c->reason, c->message);
         } else if (strcmp(c->type, "Outdated") == 0) {
             plan__event(pass->plan, false, "Outdated", c->message);

@@ -208,6 +208,20 @@ static bool writes_elsewhere(const struct plan__pass *pass)
     return false;
 }
 
+/* What is taken back is told before: afterwards nothing is left of it. */
+static void tell_first(struct plan *plan, const struct model_stream *stream)
+{
+    if (plan->status == NULL)
+        return;
+    plan__op(plan, (struct plan_op){.stage = 0,
+                                    .verb = PLAN_PATCH_STATUS,
+                                    .kind = MODEL_STREAM,
+                                    .namespace = stream->namespace,
+                                    .name = stream->name,
+                                    .body = plan->status});
+    plan->status = NULL;
+}
+
 static void reconcile(struct plan__pass *pass)
 {
     pass->target = pass->s->account == NULL      ? NULL
@@ -228,6 +242,8 @@ static void reconcile(struct plan__pass *pass)
     if (writes_elsewhere(pass) && !pass->stream.has_finalizer)
         add_finalizer(pass);
     plan__stream_status(pass);
+    if (pass->correcting)
+        tell_first(pass->plan, &pass->stream);
 }
 
 struct plan *plan_stream(const struct plan_snapshot *snapshot)

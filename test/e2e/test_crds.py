@@ -229,6 +229,8 @@ BAD_STREAMS = [
      "spec.revisionHistoryLimit in body should be greater than or equal to 0"),
     ("long history", a_stream(revisionHistoryLimit=101),
      "spec.revisionHistoryLimit in body should be less than or equal to 100"),
+    ("another word", a_stream(driftPolicy="correct"),
+     'spec.driftPolicy: Unsupported value: "correct": supported values: "Correct", "Report"'),
     ("member of a later release", a_stream(deletionPolicy="Orphan"),
      'unknown field "spec.deletionPolicy"'),
     ("misspelt member", an_app(replica=1), 'unknown field "spec.apps[0].replica"'),
@@ -251,6 +253,7 @@ GOOD_STREAMS = [
         env=[{"name": "A", "value": "1"}, {"name": "a.b-c d"}])),
     ("100 apps", a_stream(apps=[{"name": "a%d" % i, "replicas": 10000} for i in range(100)])),
     ("suspended", a_stream(suspend=True, revisionHistoryLimit=0)),
+    ("drift that stays", a_stream(driftPolicy="Report")),
 ]
 
 # --- TaskLaunch ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
  *       workloads; merge is laid over each
  *
  *   in facts: {"fromCase": CASE, "op": "ControllerRevision/foo-1"}
- *       present, with that body
+ *       present, with that body; merge is laid over it
  *
  * Directories that begin with '_' are no cases. A revision's packed objects are shown unpacked.
  * What the same plan creates, or the case first-deploy had already, is named instead of repeated.
@@ -146,6 +146,7 @@ static void add_children(struct json_t *list, const struct json_t *from, int dep
             model_is_workload(snapshot_kind(js_path_str(op, "kind"))))
             roll_out(object);
         js_set_str(child, "kind", js_path_str(op, "kind"));
+        js_set(child, "written", js_copy(js_get(from, "written")));
         js_set(child, "object",
                js_get(from, "merge") ? snapshot_merge(object, js_get(from, "merge"))
                                      : js_copy(object));
@@ -172,7 +173,11 @@ static void add_fact(struct json_t *list, const struct json_t *from, int depth)
         js_set(fact, "kind", js_copy(js_get(op, "kind")));
         js_set(fact, "namespace", js_copy(js_get(op, "namespace")));
         js_set(fact, "name", js_copy(js_get(op, "name")));
-        js_set(fact, "object", created(op));
+        struct json_t *object PS_AUTO_JS = created(op);
+
+        js_set(fact, "object",
+               js_get(from, "merge") ? snapshot_merge(object, js_get(from, "merge"))
+                                     : js_copy(object));
         js_push(list, fact);
         return;
     }

@@ -127,12 +127,18 @@ static void lose_child(struct world *world)
         world_remove(world, (size_t)world_random(world, (int)world_count(world)));
 }
 
+static void change_child(struct world *world)
+{
+    if (world_count(world) > 0)
+        world_change(world, (size_t)world_random(world, (int)world_count(world)));
+}
+
 static void edit(struct world *world, int step)
 {
     PS_AUTO_BUF(text, 16);
 
     ps_buf_printf(&text, "%d", step);
-    const int what = world_random(world, 12);
+    const int what = world_random(world, 14);
 
     if (world->cr == NULL || what < 4)
         world_apply(world, random_spec(world));
@@ -150,6 +156,8 @@ static void edit(struct world *world, int step)
         world_strip_cr(world);
     else if (what == 10)
         lose_child(world);
+    else if (what > 11)
+        change_child(world);
     else
         world_tick(world);
 }
@@ -194,6 +202,8 @@ static void finish(struct world *world)
     if (world->cr != NULL && js_path_str(world->cr, "metadata.deletionTimestamp") != NULL &&
         world_settle(world, JOBS_MAX) < 0)
         world_fail(world, "does not go away");
+    world->now_ms += 3600000; /* the longest wait between two corrections is over */
+    change_child(world);
     world_apply(world, random_spec(world));
     world_annotate(world, MODEL_ANNOTATION_REDEPLOY, "the end");
     for (int i = 0; i < 2; i++) {

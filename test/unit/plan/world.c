@@ -136,6 +136,27 @@ void world_remove(struct world *world, size_t i)
     stamp(world, object, "resourceVersion");
 }
 
+void world_change(struct world *world, size_t i)
+{
+    struct json_t *item = js_at(world->objects, i), *object = js_get(item, "object");
+    struct json_t *spec = js_child(object, "spec"), *metadata = js_child(object, "metadata");
+
+    if (!world_is_ours(item) || ps_streq(js_path_str(item, "kind"), "ControllerRevision"))
+        return;
+    ps_buf_printf(&world->trace, "  by hand: change %s\n", js_path_str(object, "metadata.name"));
+    if (ps_streq(js_path_str(item, "kind"), "Service")) {
+        js_set_str(js_child(spec, "selector"), "spring-application-name", "other");
+    } else {
+        struct json_t *pod = js_child(js_child(spec, "template"), "spec");
+
+        js_set_str(pod, "restartPolicy", "Never");
+        js_set_str(js_at(js_get(pod, "containers"), 0), "image", "other");
+        js_set_int(metadata, "generation", js_path_int(object, "metadata.generation", 0) + 1);
+    }
+    stamp(world, object, "resourceVersion");
+    world->may_restart = true; /* taken back, it restarts once more */
+}
+
 /* ---- the CR and its surroundings ----------------------------------------------------------------
  */
 
@@ -199,6 +220,29 @@ void world_account(struct world *world, const char *name, struct json_t *spec)
     stamp(world, object, "resourceVersion");
     js_set(object, "spec", spec);
     js_set(world->accounts, name, object);
+}
+
+/* By what its spec is told from another one. */
+static struct json_t *spec_version(const struct json_t *object)
+{
+    const bool service = js_path(object, "spec.ports") != NULL;
+
+    return js_copy(js_path(object, service ? "metadata.resourceVersion" : "metadata.generation"));
+}
+
+/* The operator remembers what its writes have left. */
+static void note_written(struct json_t *item, bool partial)
+{
+    js_set(item, "left", partial ? js_null() : spec_version(js_get(item, "object")));
+}
+
+static struct json_t *child_input(const struct json_t *item)
+{
+    struct json_t *child = js_copy(item), *version = spec_version(js_get(item, "object"));
+
+    js_set_bool(child, "written", js_equal(js_get(item, "left"), version));
+    js_unref(version);
+    return child;
 }
 
 static void add_item(struct world *world, enum model_kind kind, struct json_t *object)
@@ -337,6 +381,7 @@ static enum outcome create(struct world *world, const struct plan_op *op)
     if (model_is_workload(op->kind) && js_path(object, "spec.replicas") == NULL)
         js_set_int(js_child(object, "spec"), "replicas", 1);
     add_item(world, op->kind, object);
+    note_written(js_at(world->objects, js_len(world->objects) - 1), false);
     return DONE;
 }
 
@@ -347,6 +392,7 @@ static void replace(struct world *world, const struct plan_op *op, struct json_t
 
         if (js_get(item, "object") == find(world, op->kind, op->namespace, op->name)) {
             js_set(item, "object", object);
+            note_written(item, op->partial);
             return;
         }
     }
@@ -437,7 +483,7 @@ static struct json_t *snapshot_input(const struct world *world, struct json_t *f
 
     for (size_t i = 0; i < js_len(world->objects); i++)
         if (world_is_ours(js_at(world->objects, i)))
-            js_push(children, js_ref(js_at(world->objects, i)));
+            js_push(children, child_input(js_at(world->objects, i)));
     js_set_int(in, "nowMs", world->now_ms);
     js_set_str(in, "installation", INSTALLATION);
     js_set_str(in, "namespace", WORLD_NAMESPACE);
@@ -587,6 +633,7 @@ static void forget(struct json_t *object, bool replicas)
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_SUSPENDED);
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_BODY_HASH);
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_FIXED_HASH);
+    js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_CORRECTED);
     js_remove(labels, MODEL_LABEL_REVISION);
     js_remove(labels, MODEL_LABEL_OWNER_UID);
     js_remove(object, "status");

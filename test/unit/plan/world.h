@@ -49,6 +49,8 @@ void world_foreign(struct world *world, enum model_kind kind, const char *namesp
 /* The last deletes come true, Deployments roll out, what has lost its owner is collected. */
 void world_tick(struct world *world);
 void world_remove(struct world *world, size_t i);
+/* Someone edits fields of ours. */
+void world_change(struct world *world, size_t i);
 size_t world_count(const struct world *world);
 bool world_is_ours(const struct json_t *item);
 

@@ -72,8 +72,11 @@ static void read_objects(struct snapshot *self)
     for (size_t i = 0; i < js_len(children); i++) {
         const struct json_t *child = js_at(children, i);
 
-        self->children[self->s.child_count++] =
+        struct model_object *o =
             project(snapshot_kind(js_path_str(child, "kind")), js_get(child, "object"));
+
+        o->written = js_path_bool(child, "written", true);
+        self->children[self->s.child_count++] = o;
     }
     for (size_t i = 0; i < js_len(pods); i++)
         self->pods[self->s.pod_count++] = project(MODEL_POD, js_at(pods, i));

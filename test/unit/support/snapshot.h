@@ -2,9 +2,9 @@
 /*
  * A planner's snapshot from JSON, so that tests and golden files write facts as what the API server
  * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
- * targetNamespace, children: [{kind, object}], pods: [object], facts: [{kind, namespace, name,
- * object}], troubles, rivals, slots: {running, ahead}, planner: "task" for a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not
- * known.
+ * targetNamespace, children: [{kind, object, written (true if absent)}], pods: [object], facts:
+ * [{kind, namespace, name, object}], troubles, rivals, slots: {running, ahead}, planner: "task" for
+ * a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not known.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H
