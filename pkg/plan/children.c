@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pass of a stream, second half: what is there against what shall be there. */
-#include "plan/internal.h"
+#include "plan/pass.h"
 
 #include <string.h>
 

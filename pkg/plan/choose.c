@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pass of a stream, first half: what its spec renders to today, and which revision is in force.
  */
-#include "plan/internal.h"
+#include "plan/pass.h"
 
 #include <string.h>
 

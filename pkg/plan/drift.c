@@ -2,7 +2,7 @@
 /* Drift: what others have changed of the objects in force. An object is compared with its revision
  * only when it is not the one that was compared last, and then with a live read; fields and items
  * that others have added are theirs. */
-#include "plan/internal.h"
+#include "plan/pass.h"
 
 #define STAGE_CORRECT   1 /* after it was told */
 #define PATHS_MAX       8

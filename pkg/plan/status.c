@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a stream's status says: SCDF's states, and conditions with the cause in words. */
-#include "plan/internal.h"
+#include "plan/pass.h"
 
 #include <string.h>
 

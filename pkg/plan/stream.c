@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pass of a stream: what stands in its way, and in which order its parts are asked. */
-#include "plan/internal.h"
+#include "plan/pass.h"
 
 #include <stdlib.h>
 #include <string.h>

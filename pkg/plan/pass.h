@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the parts of a stream's pass: stream.c, choose.c, children.c, drift.c, status.c. */
+#ifndef PS_PLAN_PASS_H
+#define PS_PLAN_PASS_H
+
+#include "plan/internal.h"
+
+struct plan__pass {
+    const struct plan_snapshot *s;
+    struct plan *plan;
+    struct ps_arena *arena; /* the plan's */
+    struct model_stream stream;
+    const char *target; /* namespace of the children; NULL when the account is not known */
+    const struct model_object **own; /* children of this very CR, newest revision first */
+    size_t own_count;
+    const struct model_object **predecessors;
+    size_t predecessor_count;
+    const struct model_object *current; /* the newest revision, or NULL */
+
+    struct plan__wanted wanted;
+    int64_t next;                 /* number of the revision that would be made now */
+    struct plan__objects fresh;   /* as the spec renders today; count 0 when it does not */
+    struct plan__objects objects; /* those of the revision in force; bodies may be unknown */
+    int64_t revision;             /* its number; 0 = none */
+    struct model_conditions conditions;
+    const char *refused_reason, *refused_message; /* Accepted=False */
+    const char *outdated;                         /* what differs, or NULL */
+    const char *conflict;                         /* NameConflict's message, or NULL */
+    const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
+    const char *replacing;                        /* whose end an app waits for, or NULL */
+    const char *drifted;                          /* what others have changed, or NULL */
+    bool correcting, drift_unknown;
+    bool busy;  /* operations are planned */
+    bool blind; /* what the revision in force holds cannot be known */
+};
+
+/* A watch that is behind catches up within that. */
+#define PLAN__STALE_RECHECK_MS 1000
+
+/* The first reason stays. */
+void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char *message);
+/* A merge patch of the CR's metadata; takes the body. */
+void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
+void plan__stream_revision(struct plan__pass *pass);
+void plan__stream_status(struct plan__pass *pass);
+void plan__stream_children(struct plan__pass *pass);
+/* What others have changed: told, and corrected. Bodies are asked for where they are needed. */
+void plan__stream_drift(struct plan__pass *pass);
+/* Is the child known to be as it shall be? */
+bool plan__is_proven(const struct plan__pass *pass, const struct model_object *child);
+/* Fills in the bodies of the objects in force; false while they have to be fetched. */
+bool plan__need_bodies(struct plan__pass *pass);
+/* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec.
+ */
+void plan__lay_over(struct json_t *onto, const struct json_t *from);
+void plan__stream_cleanup(struct plan__pass *pass);
+const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
+                                           const char *namespace, const char *name);
+
+#endif
