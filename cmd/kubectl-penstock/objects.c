@@ -11,8 +11,8 @@
 
 /* The fields that the kinds have in their specs. */
 static const char *const stream_fields[] = {
-    "streamName", "definition", "platform",    "properties",
-    "apps",       "suspend",    "driftPolicy", "revisionHistoryLimit"};
+    "streamName", "definition",     "platform",    "properties",          "apps",
+    "suspend",    "deletionPolicy", "driftPolicy", "revisionHistoryLimit"};
 static const char *const task_fields[] = {"taskName",
                                           "definition",
                                           "platform",

@@ -110,6 +110,7 @@ struct model_stream {
     struct model_app *apps;
     size_t app_count;
     bool suspend;
+    bool orphan;       /* spec.deletionPolicy Orphan: its objects stay */
     bool report_drift; /* spec.driftPolicy Report: tell, and change nothing */
     int64_t history_limit;
     const char *redeploy;                        /* annotation or NULL */

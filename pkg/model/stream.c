@@ -26,6 +26,8 @@ static void read_metadata(struct model_stream *out, const struct json_t *object)
         .stream_name = meta.name,
         .platform = "default",
         .history_limit = HISTORY_DEFAULT,
+        /* Known also where the rest of the spec makes no sense: the stream may be going. */
+        .orphan = ps_streq(js_path_str(meta.spec, "deletionPolicy"), "Orphan"),
         .redeploy =
             js_str(js_get(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_REDEPLOY)),
     };
@@ -39,9 +41,10 @@ static int read_choice(const struct model__reader *r, const struct json_t *spec,
 
     if (model__text(r, spec, "spec", key, &value) != 0)
         return PS_EINVAL;
-    *second = strcmp(value, words[1]) == 0;
-    if (*second || strcmp(value, words[0]) == 0)
+    if (strcmp(value, words[0]) == 0 || strcmp(value, words[1]) == 0) {
+        *second = strcmp(value, words[1]) == 0;
         return 0;
+    }
     return ps_fail(r->err, PS_EINVAL, "spec.%s: expected %s or %s, found \"%s\"", key, words[0],
                    words[1], value);
 }
@@ -51,7 +54,7 @@ int model_stream_read(struct ps_arena *arena, const struct json_t *object, struc
 {
     const struct model__reader r = {arena, err};
     const struct model__range history = {0, HISTORY_MAX};
-    static const char *const drift[] = {"Correct", "Report"};
+    static const char *const drift[] = {"Correct", "Report"}, *const end[] = {"Delete", "Orphan"};
 
     read_metadata(out, object);
     if (model__check_spec(out->spec, err) != 0)
@@ -62,6 +65,7 @@ int model_stream_read(struct ps_arena *arena, const struct json_t *object, struc
         model__text(&r, out->spec, "spec", "platform", &out->platform) != 0 ||
         model__integer(&r, out->spec, "spec", "revisionHistoryLimit", history,
                        &out->history_limit) != 0 ||
+        read_choice(&r, out->spec, "deletionPolicy", end, &out->orphan) != 0 ||
         read_choice(&r, out->spec, "driftPolicy", drift, &out->report_drift) != 0 ||
         model__map(&r, out->spec, "spec", "properties", &out->properties) != 0 ||
         model__apps(&r, out->spec, &out->apps, &out->app_count) != 0)

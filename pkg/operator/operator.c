@@ -50,8 +50,10 @@ static void on_observe(void *self, enum model_kind kind, const struct json_t *ob
     const char *installation =
         js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
 
-    if (is_child_kind(kind) && !ps_streq(installation, op->installation))
+    if (is_child_kind(kind) && !ps_streq(installation, op->installation)) {
+        operator__store_remove(&op->stores[kind], object); /* released, if it was ours */
         return;
+    }
     operator__store_put(&op->stores[kind], object, true);
     if (written)
         operator__store_written(&op->stores[kind], object);

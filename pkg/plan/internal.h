@@ -14,6 +14,7 @@
  *   choose.c      what is wanted, and which revision is in force
  *   children.c    what is there, and what to do
  *   drift.c       what others have changed of it
+ *   cleanup.c     the end of a stream
  *   status.c      what to tell
  */
 #ifndef PS_PLAN_INTERNAL_H
@@ -117,6 +118,9 @@ void plan__mark(struct json_t *metadata, const struct plan__mark *mark);
 void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
                       int64_t revision, const char *component);
 
+/* A strategic patch of the metadata that takes all of that away, and what we note in annotations.
+ * The owner is the one of this uid. */
+void plan__unmark(struct json_t *metadata, const char *uid);
 /* What makes a StatefulSet of a workload with its pod template: numbered instances that find their
  * numbers in a file, and a claim for each. */
 void plan__stateful(struct json_t *spec, const struct plan__app *app, const char *id,

@@ -115,6 +115,31 @@ void plan__mark(struct json_t *metadata, const struct plan__mark *mark)
         own_reference(metadata, mark);
 }
 
+void plan__unmark(struct json_t *metadata, const char *uid)
+{
+    static const char *const labels[] = {"app.kubernetes.io/name",
+                                         "app.kubernetes.io/component",
+                                         "app.kubernetes.io/part-of",
+                                         "app.kubernetes.io/managed-by",
+                                         MODEL_LABEL_INSTALLATION,
+                                         MODEL_LABEL_OWNER_UID,
+                                         MODEL_LABEL_APP,
+                                         MODEL_LABEL_REVISION};
+    static const char *const annotations[] = {
+        MODEL_ANNOTATION_OWNER, MODEL_ANNOTATION_BODY_HASH, MODEL_ANNOTATION_FIXED_HASH,
+        MODEL_ANNOTATION_SUSPENDED, MODEL_ANNOTATION_CORRECTED};
+    struct json_t *references = js_array(), *reference = js_object();
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(labels); i++)
+        js_set(js_child(metadata, "labels"), labels[i], js_null());
+    for (size_t i = 0; i < PS_ARRAY_LEN(annotations); i++)
+        js_set(js_child(metadata, "annotations"), annotations[i], js_null());
+    js_set_str(reference, "uid", uid);
+    js_set_str(reference, "$patch", "delete");
+    js_push(references, reference);
+    js_set(metadata, "ownerReferences", references);
+}
+
 void plan__own_labels(struct json_t *metadata, const struct plan__place *place, const char *app,
                       int64_t revision, const char *component)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by the parts of a stream's pass: stream.c, choose.c, children.c, drift.c, status.c. */
+/* Shared by the parts of a stream's pass: stream.c, choose.c, children.c, drift.c, cleanup.c,
+ * status.c. */
 #ifndef PS_PLAN_PASS_H
 #define PS_PLAN_PASS_H
 

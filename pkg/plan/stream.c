@@ -239,7 +239,7 @@ static void reconcile(struct plan__pass *pass)
     plan__stream_children(pass);
     if (pass->plan->need_count > 0)
         return;
-    if (writes_elsewhere(pass) && !pass->stream.has_finalizer)
+    if ((writes_elsewhere(pass) || pass->stream.orphan) && !pass->stream.has_finalizer)
         add_finalizer(pass);
     plan__stream_status(pass);
     if (pass->correcting)

@@ -231,8 +231,9 @@ BAD_STREAMS = [
      "spec.revisionHistoryLimit in body should be less than or equal to 100"),
     ("another word", a_stream(driftPolicy="correct"),
      'spec.driftPolicy: Unsupported value: "correct": supported values: "Correct", "Report"'),
-    ("member of a later release", a_stream(deletionPolicy="Orphan"),
-     'unknown field "spec.deletionPolicy"'),
+    ("another word for the end", a_stream(deletionPolicy="Retain"),
+     'spec.deletionPolicy: Unsupported value: "Retain": supported values: "Delete", "Orphan"'),
+    ("member of a later release", a_stream(upgrade={}), 'unknown field "spec.upgrade"'),
     ("misspelt member", an_app(replica=1), 'unknown field "spec.apps[0].replica"'),
 ]
 
@@ -254,6 +255,7 @@ GOOD_STREAMS = [
     ("100 apps", a_stream(apps=[{"name": "a%d" % i, "replicas": 10000} for i in range(100)])),
     ("suspended", a_stream(suspend=True, revisionHistoryLimit=0)),
     ("drift that stays", a_stream(driftPolicy="Report")),
+    ("objects that stay", a_stream(deletionPolicy="Orphan")),
 ]
 
 # --- TaskLaunch ------------------------------------------------------------------------------

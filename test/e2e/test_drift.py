@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others change of a stream's objects: taken back, reported, or theirs."""
+"""What others change of a stream's objects: taken back, reported, or theirs; and objects that are
+left to others when their stream goes."""
 
 import json
 
-from support import condition, wait_for
+import pytest
+from support import ACCOUNT, FINALIZER, STREAM, account, condition, wait_for
 
 
 def deploy(space, **spec):
@@ -93,3 +95,34 @@ def test_drift_while_the_operator_is_away(space, kubectl, operator):
     set_image(kubectl, space, "example/other:1")
     operator.start()
     wait_for(lambda: image_of(space) == before, "the image to come back")
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["elsewhere", "beside"])
+def test_orphans_run_on_untouched(space, kubectl, beside):
+    where = space.target
+    if beside:
+        where = space.ns
+        kubectl.apply(account(space.account + "-here"))
+        space.extra.append((ACCOUNT, space.account + "-here"))
+        space.apply("s", "time | log", deletionPolicy="Orphan", platform=space.account + "-here")
+    else:
+        space.apply("s", "time | log", deletionPolicy="Orphan")
+    obj = space.wait("s", reason="Deployed")
+    assert FINALIZER in obj["metadata"]["finalizers"]
+    pods = {p["metadata"]["uid"] for p in kubectl.list("pods", where)}
+    assert len(pods) == 2
+    kubectl.delete(STREAM, "s", space.ns)
+    wait_for(lambda: not space.revisions(), "the revisions to go")
+    left = kubectl.list("deployments.apps,services", where)
+    assert sorted(o["metadata"]["name"] for o in left) == ["s-log", "s-log-v1", "s-time", "s-time-v1"]
+    for o in left:
+        assert "ownerReferences" not in o["metadata"]
+        o["metadata"].pop("managedFields", None)
+        assert "penstock" not in json.dumps(o), o
+    # Nothing happens to them later: another stream of that name leaves them alone.
+    space.apply("s", "time | log", platform=space.account + ("-here" if beside else ""))
+    space.wait("s", status="False", reason="NameConflict")
+    kubectl.delete(STREAM, "s", space.ns)
+    assert {p["metadata"]["uid"] for p in kubectl.list("pods", where)} == pods
+    assert len(kubectl.list("deployments.apps,services", where)) == 4
+    kubectl("delete", "deployments,services", "--all", "-n", where)

@@ -322,6 +322,57 @@ static void nothing_is_left_after_a_delete(void **state)
     }
 }
 
+static const char *const ours = "penstock";
+
+/* Nothing in it says that it was ours. */
+static void check_released(const struct world *world, const struct json_t *object)
+{
+    PS_AUTO_FREE char *text = js_text(js_get(object, "metadata"));
+
+    if (strstr(text, ours) != NULL || js_len(js_path(object, "metadata.ownerReferences")) > 0)
+        world_fail(world, text);
+}
+
+static void orphans_stay_and_are_nobody_s(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world world;
+        size_t workloads = 0;
+
+        world_init(&world, seed);
+        world.registry = registries[0];
+        random_account(&world, "there");
+        random_account(&world, "here");
+        struct json_t *spec = random_spec(&world);
+
+        js_set_str(spec, "deletionPolicy", "Orphan");
+        world_apply(&world, spec);
+        if (world_settle(&world, JOBS_MAX) < 0)
+            world_fail(&world, "does not settle");
+        world.kill_percent = 30;
+        world.conflict_percent = 10;
+        struct json_t *before PS_AUTO_JS = js_copy(world.objects);
+
+        world_delete_cr(&world);
+        (void)world_job(&world);
+        world_tick(&world);
+        if (world_settle(&world, JOBS_MAX) < 0)
+            world_fail(&world, "does not go away");
+        for (int i = 0; i < 3; i++)
+            world_tick(&world);
+        assert_null(world.cr);
+        for (size_t i = 0; i < world_count(&world); i++) {
+            check_released(&world, js_get(js_at(world.objects, i), "object"));
+            workloads++;
+        }
+        for (size_t i = 0; i < js_len(before); i++)
+            workloads += ps_streq(js_path_str(js_at(before, i), "kind"), "ControllerRevision");
+        assert_int_equal(workloads, js_len(before)); /* all but the revisions */
+        world_fini(&world);
+    }
+}
+
 /* ---- names that others hold
  * -------------------------------------------------------------------------------- */
 
@@ -381,6 +432,7 @@ int main(void)
         cmocka_unit_test(reaches_rest_whatever_happens),
         cmocka_unit_test(account_and_registry_restart_nothing),
         cmocka_unit_test(nothing_is_left_after_a_delete),
+        cmocka_unit_test(orphans_stay_and_are_nobody_s),
         cmocka_unit_test(a_held_name_is_told_and_heals),
     };
 
