@@ -39,7 +39,8 @@ static void a_lost_answer_is_read_back_before_anything_is_planned(void **state)
     job_until_done(&f, 2);
     job_happened(&f, "plan stream/n/other\ndone stream/n/other well -1 0\n");
     job_run(&f);
-    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
+    job_happened(&f, "GET " JOB_DEPLOYMENTS
+                     "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
     job_run(&f); /* settled */
     job_happened(&f, "plan\ndone well -1 0\n");
     job_teardown(&f);
@@ -82,7 +83,8 @@ static void a_doubt_stays_until_it_can_be_read(void **state)
     job_run(&f);
     job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\ndone failed 0 2000\n");
     job_run(&f);
-    job_happened(&f, "GET " JOB_DEPLOYMENTS "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
+    job_happened(&f, "GET " JOB_DEPLOYMENTS
+                     "/a\nobserve Deployment a unproven\nplan\ndone well -1 0\n");
     job_teardown(&f);
 }
 
