@@ -85,6 +85,99 @@ const char *js_type_name(const struct json_t *value); /* "a string", "nothing", 
  * &value)) */
 bool js_next(const struct json_t *object, void **at, const char **key, struct json_t **value);
 
+/* ---- reading without trees ------------------------------------------------------------------ */
+
+/*
+ * A JSON text read where it stands: nothing is built, nothing allocated, each byte checked once. A
+ * *view* is the text of one value inside the whole ("\"a\"", "17", "{…}"); it borrows from it. One
+ * that is not there has p == NULL; null is there, and no getter reads it as anything.
+ *
+ * Accepted is what js_parse accepts, with these differences: a name may stand twice in an object
+ * (the last one counts); strings, not names, may hold \u0000, because a server can store it, and
+ * whoever reads other fields of such an object has no quarrel with it (codec_view_str gives U+FFFD
+ * in its place); a NUL byte behind the value is refused.
+ */
+#define CODEC_NESTING_MAX 2048 /* jansson's own: the innermost value stands in 2,047 others */
+#define CODEC_PATHS_MAX   64   /* members on the way to all paths of one table */
+
+/* A table of paths, made once: "status.phase"; a name with dots goes in brackets:
+ * "metadata.labels[penstock.dev/app]". Paths lead through objects only. The texts are borrowed. */
+struct codec_paths {
+    size_t count;
+
+    struct codec_paths_node {
+        struct ps_str name;
+        int16_t path, child, next; /* -1: none */
+    } nodes[CODEC_PATHS_MAX];
+};
+
+/* Asserts that the paths are well-formed, each there once, and not too many. */
+void codec_paths_init(struct codec_paths *paths, const char *const *list, size_t n);
+
+/* Checks the whole text and sets values[i] for the list's path i. 0; PS_EINVAL with the place of
+ * what is no JSON, PS_ELIMIT above CODEC_JSON_MAX: no value is there then. */
+int codec_pick(const struct codec_paths *paths, struct ps_str text, struct ps_str *values,
+               struct ps_err *err) PS_MUST_CHECK;
+
+/* Of a view that came from codec_pick or from codec_next. */
+enum js_type codec_view_type(struct ps_str view);
+/* The text of a string; p == NULL for anything else. With escapes it is made in the arena, without
+ * them it lies in the view. */
+struct ps_str codec_view_str(struct ps_arena *arena, struct ps_str view);
+bool codec_view_is(struct ps_str view, const char *text); /* a string; text ≤ 128 bytes */
+int64_t codec_view_int(struct ps_str view, int64_t otherwise);
+bool codec_view_bool(struct ps_str view, bool otherwise);
+size_t codec_view_len(struct ps_str view); /* items or members; 0 for anything else */
+/* Walks a list: struct ps_str rest = view; while (codec_next(&rest, &item)). */
+bool codec_next(struct ps_str *rest, struct ps_str *item);
+/* The same for an object's members; the name as it stands there, escapes included. */
+bool codec_next_member(struct ps_str *rest, struct ps_str *name, struct ps_str *value);
+
+/* Appends the text without white space between its tokens and without the first `dropped` of the
+ * paths. *hash is over what was written, but for the rest of the paths: equal for two texts that
+ * differ in these alone, or in the order of members on the way to a path. Not proof against those
+ * who look for two texts with one hash. PS_EINVAL also for \u0000, PS_ELIMIT also for out's
+ * ceiling: what is written can be read by js_parse, if no name stands twice. After an error out
+ * holds a part.
+ */
+int codec_compact(struct ps_buf *out, struct ps_str text, const struct codec_paths *paths,
+                  size_t dropped, uint64_t *hash, struct ps_err *err) PS_MUST_CHECK;
+
+/* Where an object, a list or a string ends that comes in pieces; it is not checked. Start with all
+ * zero and the piece that it begins; returns the count of the piece's bytes that belong to it. */
+struct codec_frame {
+    size_t depth;
+    bool in_string, escaped, done;
+};
+
+size_t codec_frame(struct codec_frame *frame, struct ps_str piece);
+
+/* A page of a list that comes in pieces of any size: its items one by one, each whole, unchecked.
+ * false from the function ends the feeding with PS_ECANCELED. */
+typedef bool codec_item_fn(void *self, struct ps_str item);
+
+#define CODEC_LIST_VERSION_MAX  ((size_t)128)
+#define CODEC_LIST_CONTINUE_MAX ((size_t)16 * 1024)
+
+struct codec_list {
+    codec_item_fn *on_item;
+    void *self;
+    struct ps_buf part; /* what has begun and not ended: a name, a value or an item */
+    struct codec_frame frame;
+    int state;
+    bool first, is_items, is_metadata, has_items, has_metadata;
+    /* metadata, wherever it stood: complete when codec_list_end has said 0 */
+    char *rv, *next;   /* resourceVersion, continue: NULL when absent or empty */
+    int64_t remaining; /* remainingItemCount; -1 = not said */
+};
+
+void codec_list_init(struct codec_list *list, size_t item_max, codec_item_fn *on_item, void *self);
+void codec_list_fini(struct codec_list *list);
+/* PS_EPROTO for what is no list, PS_ELIMIT for an item above item_max; then the page is lost. */
+int codec_list_feed(struct codec_list *list, struct ps_str piece, struct ps_err *err) PS_MUST_CHECK;
+/* PS_EPROTO when the text was cut off, or had no items, no metadata or no resourceVersion. */
+int codec_list_end(struct codec_list *list, struct ps_err *err) PS_MUST_CHECK;
+
 /* ---- YAML ---------------------------------------------------------------------------------- */
 
 #define CODEC_YAML_MAX       ((size_t)4 * 1024 * 1024)
