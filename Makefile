@@ -249,7 +249,9 @@ $(BUILD)/golden: $(call obj,$(GOLD_SRC)) $(LIB) $(BUILD)/ldflags
 FUZZ_PKG_dsl    := base dsl
 FUZZ_PKG_codec  := base codec
 FUZZ_PKG_plan   := base codec dsl model plan
+FUZZ_PKG_model  := base codec dsl model
 FUZZ_WITH_plan  := test/unit/support/snapshot.c test/fuzz/support/input.c
+FUZZ_WITH_model := test/unit/support/projection.c
 FUZZ_WITH_codec := test/unit/support/apply.c
 fuzz_area = $(firstword $(subst _, ,$(basename $(notdir $(1)))))
 fuzz_src  = $(1) $(FUZZ_WITH_$(call fuzz_area,$(1))) \

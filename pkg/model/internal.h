@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside model: readers of the fields that specs share, with every field's path in the errors. */
+/* Inside model: readers of the fields that specs share, with every field's path in the errors, and
+ * what makes projections. */
 #ifndef PS_MODEL_INTERNAL_H
 #define PS_MODEL_INTERNAL_H
 
@@ -48,5 +49,12 @@ int model__check_spec(const struct json_t *spec, struct ps_err *err) PS_MUST_CHE
 /* SCDF's rule for names on Kubernetes. what: "Stream"; field: where to set another. */
 int model__check_name(const char *name, const char *what, const char *field,
                       struct ps_err *err) PS_MUST_CHECK;
+
+/* One block: the struct, and behind it the texts that its pointers led to, cut where they are too
+ * long. */
+struct model_object *model__pack(const struct model_object *from);
+
+/* Containers of one pod that are looked at. */
+#define MODEL__CONTAINERS_MAX ((size_t)64)
 
 #endif

@@ -5,14 +5,12 @@
 #include <string.h>
 
 /* Texts longer than this are cut: they are names, or words for people. */
-#define TEXT_MAX       ((size_t)1024)
+#define TEXT_MAX     ((size_t)1024)
 /* As much of its last words as the kubelet keeps of a container: kubernetes.io, "Customizing the
  * termination message". */
-#define OUTPUT_MAX     ((size_t)4096)
+#define OUTPUT_MAX   ((size_t)4096)
 /* The manifest is as long as the stream has objects. */
-#define MANIFEST_MAX   ((size_t)256 * 1024)
-/* Containers of one pod that are looked at. */
-#define CONTAINERS_MAX ((size_t)64)
+#define MANIFEST_MAX ((size_t)256 * 1024)
 
 /* Where a text stands in the source and in the projection. */
 struct text_field {
@@ -192,7 +190,7 @@ static void read_container(struct model_object *o, const struct json_t *status)
 
 static void read_containers(struct model_object *o, const struct json_t *list)
 {
-    const size_t n = js_len(list) < CONTAINERS_MAX ? js_len(list) : CONTAINERS_MAX;
+    const size_t n = js_len(list) < MODEL__CONTAINERS_MAX ? js_len(list) : MODEL__CONTAINERS_MAX;
 
     for (size_t i = 0; i < n; i++)
         read_container(o, js_at(list, i));
@@ -234,8 +232,7 @@ static size_t text_length(const char *text, size_t max)
     return n + 1;
 }
 
-/* Copies the texts behind the struct and lets the pointers lead there. */
-static struct model_object *pack(const struct model_object *from)
+struct model_object *model__pack(const struct model_object *from)
 {
     struct model_object *o;
     const struct text_field fields[] = {
@@ -332,5 +329,5 @@ struct model_object *model_object_new(enum model_kind kind, const struct json_t 
     if (o.name == NULL || o.uid == NULL || o.rv == NULL)
         return NULL;
     read_kind(&o, object);
-    return pack(&o);
+    return model__pack(&o);
 }

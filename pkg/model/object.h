@@ -122,5 +122,8 @@ struct model_object {
 
 /* One block of memory; NULL when the object has no name, uid or resourceVersion. */
 struct model_object *model_object_new(enum model_kind kind, const struct json_t *object);
+/* The same from the object's text, without a tree. NULL and *err also when it is not JSON. */
+struct model_object *model_object_read(enum model_kind kind, struct ps_str text,
+                                       struct ps_err *err) PS_MUST_CHECK;
 
 #endif
