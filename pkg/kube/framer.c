@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cuts a watch's bytes into objects by counting braces outside of strings. */
+/* Cuts a watch's bytes into objects. */
 #include "internal.h"
 
 /* Memory that stays for the next object; one very large object must not cost its size for ever. */
@@ -29,44 +29,22 @@ static bool is_gap(char c)
     return c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
-/* Advances over the inside of an object, up to its end or the end of the piece; returns the count.
- */
-static size_t advance(struct kube__framer *framer, struct ps_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        const char c = s.p[i];
-
-        if (framer->escaped) {
-            framer->escaped = false;
-        } else if (framer->in_string) {
-            framer->escaped = c == '\\';
-            framer->in_string = c != '"';
-        } else if (c == '"') {
-            framer->in_string = true;
-        } else if (c == '{' || c == '[') {
-            framer->depth++;
-        } else if ((c == '}' || c == ']') && --framer->depth == 0) {
-            return i + 1;
-        }
-    }
-    return s.n;
-}
-
 /* One step: a whole object in the piece, the end of a begun one, or the start of one. */
 static int take(struct kube__framer *framer, struct ps_str *rest, kube__frame_fn *fn, void *self)
 {
-    const size_t n = advance(framer, *rest);
+    const size_t n = codec_frame(&framer->frame, *rest);
     struct ps_str frame = ps_str_head(*rest, n);
 
     *rest = ps_str_skip(*rest, n);
-    if (framer->depth > 0 || framer->buf.n > 0) {
+    if (!framer->frame.done || framer->buf.n > 0) {
         ps_buf_view(&framer->buf, frame);
         frame = ps_buf_get(&framer->buf);
     }
     if (ps_buf_failed(&framer->buf) || frame.n > framer->buf.max)
         return PS_ELIMIT;
-    if (framer->depth > 0)
+    if (!framer->frame.done)
         return 0;
+    framer->frame = (struct codec_frame){0};
     const bool go_on = fn(self, frame);
 
     if (framer->buf.cap > FRAME_KEEP)
@@ -81,9 +59,11 @@ int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__fr
     int code = 0;
 
     while (piece.n > 0 && code == 0) {
-        if (framer->depth == 0 && is_gap(piece.p[0])) {
+        const bool between = framer->frame.depth == 0;
+
+        if (between && is_gap(piece.p[0])) {
             piece = ps_str_skip(piece, 1);
-        } else if (framer->depth == 0 && piece.p[0] != '{') {
+        } else if (between && piece.p[0] != '{') {
             code = PS_EPROTO;
         } else {
             code = take(framer, &piece, fn, self);

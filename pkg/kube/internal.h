@@ -171,8 +171,7 @@ void kube__scan_object(struct ps_str object, struct kube__shreds *shreds);
 /* Cuts a stream of JSON objects, which comes in any pieces, into one object each. */
 struct kube__framer {
     struct ps_buf buf; /* the begun object */
-    size_t depth;
-    bool in_string, escaped;
+    struct codec_frame frame;
 };
 
 /* One object; false stops the feeding. */
