@@ -27,6 +27,8 @@ void codec_init(void);
 
 /* One value, nothing after it. NULL and *err (with line and column) when it is not JSON. */
 struct json_t *js_parse(struct ps_str text, struct ps_err *err) PS_MUST_CHECK;
+/* The same, but a name may stand twice in an object: the last one counts, as for codec_pick. */
+struct json_t *js_parse_lenient(struct ps_str text, struct ps_err *err) PS_MUST_CHECK;
 /* Compact, keys in sorted order: equal values give equal text. */
 void js_print(struct ps_buf *out, const struct json_t *value);
 char *js_text(const struct json_t *value); /* caller frees */
@@ -137,7 +139,7 @@ bool codec_next_member(struct ps_str *rest, struct ps_str *name, struct ps_str *
  * paths. *hash is over what was written, but for the rest of the paths: equal for two texts that
  * differ in these alone, or in the order of members on the way to a path. Not proof against those
  * who look for two texts with one hash. PS_EINVAL also for \u0000, PS_ELIMIT also for out's
- * ceiling: what is written can be read by js_parse, if no name stands twice. After an error out
+ * ceiling: what is written can be read by js_parse_lenient. After an error out
  * holds a part.
  */
 int codec_compact(struct ps_buf *out, struct ps_str text, const struct codec_paths *paths,

@@ -17,7 +17,7 @@ void codec_init(void)
     json_object_seed(0);
 }
 
-struct json_t *js_parse(struct ps_str text, struct ps_err *err)
+static struct json_t *parse(struct ps_str text, size_t flags, struct ps_err *err)
 {
     json_error_t bad;
 
@@ -26,8 +26,7 @@ struct json_t *js_parse(struct ps_str text, struct ps_err *err)
                       CODEC_JSON_MAX);
         return NULL;
     }
-    struct json_t *value =
-        json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &bad);
+    struct json_t *value = json_loadb(text.p ? text.p : "", text.n, JSON_DECODE_ANY | flags, &bad);
 
     if (value == NULL) {
         /* jansson quotes the text behind " near ": it may be a secret. */
@@ -37,6 +36,16 @@ struct json_t *js_parse(struct ps_str text, struct ps_err *err)
                       near < 0 ? (int)sizeof(bad.text) : (int)near, bad.text);
     }
     return value;
+}
+
+struct json_t *js_parse(struct ps_str text, struct ps_err *err)
+{
+    return parse(text, JSON_REJECT_DUPLICATES, err);
+}
+
+struct json_t *js_parse_lenient(struct ps_str text, struct ps_err *err)
+{
+    return parse(text, 0, err);
 }
 
 static int to_buf(const char *piece, size_t n, void *buf)

@@ -33,7 +33,7 @@ struct exec_callbacks {
     void (*subject)(void *self, const char *key, struct exec_subject *out);
     /* The server's own words about an object, newer than what the watch has shown. `written`: as an
      * operation has just left it, all that we manage included. */
-    void (*observe)(void *self, enum model_kind kind, const struct json_t *object, bool written);
+    void (*observe)(void *self, enum model_kind kind, struct ps_str text, bool written);
     /* A live read found nothing under the name. */
     void (*absent)(void *self, enum model_kind kind, const char *namespace, const char *name);
     /* The end of a job: retry_ms < 0: nothing to do until something changes; >= 0: again after that

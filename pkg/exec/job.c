@@ -94,7 +94,7 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     const struct exec__doubt *doubt = &call->doubt;
 
     if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->object, false);
+        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->text, false);
     } else if (response->code == PS_ENOENT) {
         exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
     } else {
@@ -199,7 +199,7 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
     unlink_call(call);
     if (response->code == 0) {
         exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
-        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->object, true);
+        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->text, true);
         tell_events(job);
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
@@ -298,7 +298,7 @@ static void on_holder(struct exec__call *call, const struct kube_response *respo
     if (response->code == 0) {
         job->tell = true;
         exec__memory_fact(&job->memory, op->kind, op->namespace, op->name, response->object);
-        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->object, false);
+        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->text, false);
     } else {
         note_wait(job, response);
         job->retry = true; /* gone again, or not readable now: the next job tries anew */
@@ -311,17 +311,22 @@ static void on_holder(struct exec__call *call, const struct kube_response *respo
 /* Did the write end the object? A delete answers with the object while finalizers hold it, else
  * with a Status. A patch that takes the last finalizer off a deleted object ends it, though the
  * answer shows it as it was before. */
-static bool is_gone(const struct plan_op *op, const struct json_t *object)
+static bool is_gone(const struct plan_op *op, struct ps_str text)
 {
+    static const char *const wanted[] = {"metadata.uid", "metadata.deletionTimestamp",
+                                         "metadata.finalizers"};
     const struct json_t *left = js_path(op->body, "metadata.finalizers");
+    struct codec_paths paths;
+    struct ps_str views[PS_ARRAY_LEN(wanted)];
 
-    if (op->verb == PLAN_DELETE)
-        return js_path_str(object, "metadata.uid") == NULL;
-    if (js_path_str(object, "metadata.deletionTimestamp") == NULL)
+    codec_paths_init(&paths, wanted, PS_ARRAY_LEN(wanted));
+    if (codec_pick(&paths, text, views, NULL) != 0)
         return false;
-    if (js_type(left) != JS_ARRAY)
-        left = js_path(object, "metadata.finalizers");
-    return js_len(left) == 0;
+    if (op->verb == PLAN_DELETE)
+        return codec_view_type(views[0]) != JS_STRING;
+    if (codec_view_type(views[1]) != JS_STRING)
+        return false;
+    return js_type(left) == JS_ARRAY ? js_len(left) == 0 : codec_view_len(views[2]) == 0;
 }
 
 static void on_op(struct exec__call *call, const struct kube_response *response)
@@ -343,11 +348,11 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
         (void)start_call(job, &request, index, on_holder);
         return;
     }
-    if ((response->code == 0 && is_gone(op, response->object)) ||
+    if ((response->code == 0 && is_gone(op, response->text)) ||
         (response->code == PS_ENOENT && op->verb == PLAN_DELETE)) {
         exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
     } else if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, op->kind, response->object, !op->partial);
+        exec->callbacks.observe(exec->callbacks.self, op->kind, response->text, !op->partial);
     } else {
         note_failure(job, op, response);
     }

@@ -12,6 +12,7 @@ struct kube_call {
     struct kube__exchange *exchange;
     struct loop_timer *timer; /* only to report an error that was found before sending */
     enum kube_verb verb;
+    bool tree; /* the answer is wanted as one */
     char *url, *body;
     int64_t timeout_ms;
     struct ps_err err;
@@ -217,6 +218,28 @@ static void log_answer(const struct kube_call *call, const struct http_response 
            ps_buf_text(&status), "error", answer->err.code != 0 ? answer->err.message : NULL, NULL);
 }
 
+/* Who reads decides on what stands there and wants a tree; what a write led to is only looked at.
+ */
+static int take_answer(struct ps_str body, const struct kube_call *call,
+                       struct kube_response *response, struct json_t **tree)
+{
+    const bool is_write = verbs[call->verb].write;
+    struct codec_paths none;
+
+    codec_paths_init(&none, NULL, 0);
+    if (call->tree)
+        *tree = js_parse(body, &response->err);
+    if (call->tree ? *tree == NULL : codec_pick(&none, body, NULL, &response->err) != 0) {
+        /* A write was done, but what it led to can't be read. */
+        response->unknown = is_write;
+        response->err.code = PS_EPROTO;
+        return ps_fail_prefix(&response->err, "the server's answer");
+    }
+    response->text = body;
+    response->object = *tree;
+    return 0;
+}
+
 static void on_answer(void *self, const struct http_response *answer)
 {
     struct kube_call *call = self;
@@ -227,14 +250,7 @@ static void on_answer(void *self, const struct http_response *answer)
     call->exchange = NULL;
     log_answer(call, answer);
     if (answer->err.code == 0 && answer->status >= 200 && answer->status < 300) {
-        body = js_parse(answer->body, &response.err);
-        response.object = body;
-        /* It was done, but what it led to can't be read. */
-        response.unknown = is_write && body == NULL;
-        if (body == NULL) {
-            response.err.code = PS_EPROTO;
-            (void)ps_fail_prefix(&response.err, "the server's answer");
-        }
+        (void)take_answer(answer->body, call, &response, &body);
     } else {
         kube__error_of(answer, &response.err, &body);
         response.status = body;
@@ -289,6 +305,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
 
     call->client = client;
     call->verb = request->verb;
+    call->tree = request->tree || !verbs[request->verb].write;
     call->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : REQUEST_TIMEOUT_MS;
     call->done = done;
     call->self = self;

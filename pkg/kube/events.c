@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pages of a list and events of a watch hold; each object is parsed by itself. */
+/* What pages of a list and events of a watch hold; each object is read by itself. */
 #include "internal.h"
 
 #include <string.h>
 
-static const char *metadata_text(const struct json_t *object, const char *key)
-{
-    const char *text = js_str(js_get(js_get(object, "metadata"), key));
+enum metadata {
+    KIND,
+    NAMESPACE,
+    NAME,
+    UID,
+    VERSION,
+    METADATA_COUNT
+};
 
-    return text ? text : "";
+/* What the members of an object say of it; the object's own text is put in by the caller. */
+static struct kube_seen seen_of(struct ps_arena *arena, const struct ps_str *views)
+{
+    const char *texts[METADATA_COUNT];
+
+    for (size_t i = 0; i < METADATA_COUNT; i++) {
+        const struct ps_str text = codec_view_str(arena, views[i]);
+
+        texts[i] = text.p != NULL ? ps_arena_str(arena, text) : NULL;
+    }
+    return (struct kube_seen){texts[NAMESPACE], texts[NAME], texts[UID], texts[VERSION], {0}};
+}
+
+static const char *or_empty(const char *text)
+{
+    return text != NULL ? text : "";
 }
 
 static void poison(struct kube_reflector *reflector, const char *namespace, const char *name,
@@ -19,84 +39,74 @@ static void poison(struct kube_reflector *reflector, const char *namespace, cons
     reflector->on.on_poison(reflector->on.self, namespace, name, why);
 }
 
-/* An object without a name, or an error where an object should be. */
-static bool is_usable(const struct json_t *object)
+/* No object without a name, no error where an object should be. No character of a name has to be
+ * escaped; \u0000 in one would make it another's. */
+static bool is_usable(const struct kube_seen *seen, const struct ps_str *views)
 {
-    return js_type(object) == JS_OBJECT && metadata_text(object, "name")[0] != '\0' &&
-           !ps_streq(js_str(js_get(object, "kind")), "Status");
+    return codec_view_type(seen->text) == JS_OBJECT && or_empty(seen->name)[0] != '\0' &&
+           memchr(views[NAME].p, '\\', views[NAME].n) == NULL &&
+           !codec_view_is(views[KIND], "Status");
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
-static void take_item(struct kube_reflector *reflector, struct ps_str text)
+static bool take_item(void *self, struct ps_str text)
 {
-    struct ps_err err = {0};
+    static const char *const wanted[METADATA_COUNT] = {
+        [KIND] = "kind",        [NAMESPACE] = "metadata.namespace",     [NAME] = "metadata.name",
+        [UID] = "metadata.uid", [VERSION] = "metadata.resourceVersion",
+    };
+    static struct codec_paths paths;
+    struct kube_reflector *reflector = self;
+    struct ps_str views[METADATA_COUNT];
     struct kube__shreds shreds;
-    PS_AUTO_JS struct json_t *object = js_parse(text, &err);
+    struct ps_err err = {0};
+    struct ps_arena arena;
 
-    if (is_usable(object)) {
-        reflector->on.on_list_item(reflector->on.self, object);
-        return;
+    if (paths.count == 0)
+        codec_paths_init(&paths, wanted, METADATA_COUNT);
+    ps_arena_init(&arena);
+    const bool is_json = codec_pick(&paths, text, views, &err) == 0;
+    struct kube_seen seen = is_json ? seen_of(&arena, views) : (struct kube_seen){0};
+
+    seen.text = text;
+    if (is_json && is_usable(&seen, views)) {
+        reflector->on.on_list_item(reflector->on.self, &seen);
+    } else {
+        kube__scan_object(text, &shreds);
+        poison(reflector, shreds.namespace, shreds.name,
+               is_json ? "not an object with a name" : err.message);
     }
-    kube__scan_object(text, &shreds);
-    poison(reflector, shreds.namespace, shreds.name,
-           object != NULL ? "not an object with a name" : err.message);
+    ps_arena_fini(&arena);
+    return !reflector->dead;
 }
 
-static int take_items(struct kube_reflector *reflector, struct ps_str items, struct ps_err *err)
-{
-    struct ps_str item;
-    bool bad = false;
-
-    if (ps_str_is(items, "null"))
-        return 0;
-    if (items.p[0] != '[')
-        return ps_fail(err, PS_EPROTO, "list: items is not an array");
-    items = ps_str_skip(items, 1);
-    while (!reflector->dead && kube__scan_item(&items, &item, &bad))
-        take_item(reflector, item);
-    return bad ? ps_fail(err, PS_EPROTO, "list: items has no end") : 0;
-}
-
-/* Keeps the list's version and the next page's token. */
-static int take_metadata(struct kube_reflector *reflector, const struct json_t *metadata,
-                         struct ps_err *err)
-{
-    const char *rv = js_str(js_get(metadata, "resourceVersion"));
-    const char *token = js_str(js_get(metadata, "continue"));
-
-    if (rv == NULL || rv[0] == '\0' || strlen(rv) >= KUBE__RV_MAX)
-        return ps_fail(err, PS_EPROTO, "list: no resourceVersion");
-    ps_free(reflector->continue_token);
-    reflector->continue_token = token != NULL && token[0] != '\0' ? ps_xstrdup(token) : NULL;
-    ps_free(reflector->rv);
-    reflector->rv = ps_xstrdup(rv);
-    return 0;
-}
-
-int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *done,
-                    struct ps_err *err)
+void kube__page_begin(struct kube_reflector *reflector)
 {
     const bool is_first = reflector->continue_token == NULL;
-    struct ps_str metadata_part = {0};
-    struct ps_str items = {0};
 
-    *done = false;
-    if (!kube__scan_member(body, "metadata", &metadata_part) ||
-        !kube__scan_member(body, "items", &items))
-        return ps_fail(err, PS_EPROTO, "list: no metadata, no items, or cut off");
-    PS_AUTO_JS struct json_t *metadata = js_parse(metadata_part, err);
-
-    if (metadata == NULL)
-        return ps_fail_prefix(err, "list: metadata");
-    int code = take_metadata(reflector, metadata, err);
-
-    if (code == 0 && is_first)
+    codec_list_fini(&reflector->page);
+    codec_list_init(&reflector->page, KUBE_FRAME_MAX, take_item, reflector);
+    if (is_first)
         reflector->on.on_list_begin(reflector->on.self);
-    if (code == 0 && !reflector->dead)
-        code = take_items(reflector, items, err);
-    *done = reflector->dead || reflector->continue_token == NULL;
-    return code;
+}
+
+int kube__page_end(struct kube_reflector *reflector, bool *done, struct ps_err *err)
+{
+    struct codec_list *page = &reflector->page;
+    const int code = codec_list_end(page, err);
+
+    if (code != 0)
+        return code;
+    *done = page->next == NULL;
+    ps_free(reflector->continue_token);
+    reflector->continue_token = page->next;
+    page->next = NULL;
+    ps_free(reflector->rv);
+    reflector->rv = page->rv;
+    page->rv = NULL;
+    codec_list_fini(page);
+    return 0;
 }
 
 /* ---- watches -------------------------------------------------------------------------------- */
@@ -110,12 +120,12 @@ enum event {
     EVENT_NONE,
 };
 
-static enum event event_of(const char *type)
+static enum event event_of(struct ps_str type)
 {
     static const char *const names[] = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"};
 
     for (size_t i = 0; i < PS_ARRAY_LEN(names); i++) {
-        if (ps_streq(type, names[i]))
+        if (ps_str_is(type, names[i]))
             return (enum event)i;
     }
     return EVENT_NONE;
@@ -143,8 +153,10 @@ static bool advance(struct kube_reflector *reflector, const char *rv)
     return !reflector->dead;
 }
 
-static bool take_error(struct kube_reflector *reflector, const struct json_t *status)
+static bool take_error(struct kube_reflector *reflector, struct ps_str object)
 {
+    PS_AUTO_JS struct json_t *status = js_parse(object, NULL);
+
     kube__error_of_status(status, &reflector->verdict_err);
     if (reflector->verdict_err.code == PS_EGONE) {
         reflector->verdict = KUBE__GONE;
@@ -157,20 +169,25 @@ static bool take_error(struct kube_reflector *reflector, const struct json_t *st
 }
 
 static bool take_object(struct kube_reflector *reflector, enum event event,
-                        const struct json_t *object)
+                        const struct kube_seen *seen, const struct ps_str *views)
 {
-    if (!is_usable(object)) {
-        poison(reflector, metadata_text(object, "namespace"), metadata_text(object, "name"),
+    if (!is_usable(seen, views)) {
+        poison(reflector, or_empty(seen->namespace), or_empty(seen->name),
                "not an object with a name");
     } else if (event == EVENT_DELETED) {
-        reflector->on.on_deleted(reflector->on.self, object);
+        reflector->on.on_deleted(reflector->on.self, seen);
     } else {
-        reflector->on.on_changed(reflector->on.self, object);
+        reflector->on.on_changed(reflector->on.self, seen);
     }
-    return advance(reflector, metadata_text(object, "resourceVersion"));
+    return advance(reflector, seen->rv);
 }
 
-/* The parser refuses it: what can be told from its text. That it is deleted needs no more than
+static const char *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+/* The reader refuses it: what can be told from its text. That it is deleted needs no more than
  * names. */
 static bool take_shreds(struct kube_reflector *reflector, struct ps_str frame, const char *why)
 {
@@ -184,49 +201,79 @@ static bool take_shreds(struct kube_reflector *reflector, struct ps_str frame, c
         return broken(reflector, why);
     kube__scan_text(type_part, type, sizeof(type));
     kube__scan_object(object_part, &shreds);
-    const enum event event = event_of(type);
+    const enum event event = event_of(ps_str(type));
 
     kube__watching_heard(&reflector->watching, event);
     if (event == EVENT_NONE || event == EVENT_ERROR)
         return broken(reflector, why);
     if (event == EVENT_DELETED && shreds.name[0] != '\0') {
-        PS_AUTO_JS struct json_t *object = js_object();
-        struct json_t *metadata = js_child(object, "metadata");
+        const struct kube_seen seen = {text_or_null(shreds.namespace),
+                                       shreds.name,
+                                       text_or_null(shreds.uid),
+                                       text_or_null(shreds.rv),
+                                       {0}};
 
-        js_set_str(metadata, "namespace", shreds.namespace[0] ? shreds.namespace : NULL);
-        js_set_str(metadata, "name", shreds.name);
-        js_set_str(metadata, "uid", shreds.uid[0] ? shreds.uid : NULL);
-        js_set_str(metadata, "resourceVersion", shreds.rv[0] ? shreds.rv : NULL);
-        reflector->on.on_deleted(reflector->on.self, object);
+        reflector->on.on_deleted(reflector->on.self, &seen);
     } else if (event != EVENT_BOOKMARK) {
         poison(reflector, shreds.namespace, shreds.name, why);
     }
     return advance(reflector, shreds.rv);
 }
 
-bool kube__take_event(void *self, struct ps_str frame)
+enum frame {
+    FRAME_METADATA, /* enum metadata begins here */
+    FRAME_TYPE = FRAME_METADATA + METADATA_COUNT,
+    FRAME_OBJECT,
+    FRAME_COUNT
+};
+
+static bool take_frame(struct kube_reflector *reflector, const struct ps_str *views,
+                       struct ps_arena *arena)
 {
-    struct kube_reflector *reflector = self;
-    struct ps_err err = {0};
-    PS_AUTO_JS struct json_t *root = js_parse(frame, &err);
-    const struct json_t *object = js_get(root, "object");
+    const enum event event = event_of(codec_view_str(arena, views[FRAME_TYPE]));
+    struct kube_seen seen = seen_of(arena, views + FRAME_METADATA);
 
-    if (root == NULL)
-        return take_shreds(reflector, frame, err.message);
-    const enum event event = event_of(js_path_str(root, "type"));
-
+    seen.text = views[FRAME_OBJECT];
     kube__watching_heard(&reflector->watching, event);
     switch (event) {
     case EVENT_ADDED:
     case EVENT_MODIFIED:
     case EVENT_DELETED:
-        return take_object(reflector, event, object);
+        return take_object(reflector, event, &seen, views + FRAME_METADATA);
     case EVENT_BOOKMARK:
-        return advance(reflector, metadata_text(object, "resourceVersion"));
+        return advance(reflector, seen.rv);
     case EVENT_ERROR:
-        return take_error(reflector, object);
+        return take_error(reflector, seen.text);
     case EVENT_NONE:
         return broken(reflector, "an event of no known type");
     }
     ps_unreachable();
+}
+
+bool kube__take_event(void *self, struct ps_str frame)
+{
+    static const char *const wanted[FRAME_COUNT] = {
+        [KIND] = "object.kind",
+        [NAMESPACE] = "object.metadata.namespace",
+        [NAME] = "object.metadata.name",
+        [UID] = "object.metadata.uid",
+        [VERSION] = "object.metadata.resourceVersion",
+        [FRAME_TYPE] = "type",
+        [FRAME_OBJECT] = "object",
+    };
+    static struct codec_paths paths;
+    struct kube_reflector *reflector = self;
+    struct ps_str views[FRAME_COUNT];
+    struct ps_err err = {0};
+    struct ps_arena arena;
+
+    if (paths.count == 0)
+        codec_paths_init(&paths, wanted, FRAME_COUNT);
+    if (codec_pick(&paths, frame, views, &err) != 0)
+        return take_shreds(reflector, frame, err.message);
+    ps_arena_init(&arena);
+    const bool go_on = take_frame(reflector, views, &arena);
+
+    ps_arena_fini(&arena);
+    return go_on;
 }

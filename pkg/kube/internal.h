@@ -150,15 +150,12 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err);
  */
 /* The value of a member of the object; false when absent, or when the text ends before. */
 bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *value);
-/* Takes the next value off an array's inside: *rest starts behind '['. false at the end; *bad tells
- * an end that is none (no ']'). */
-bool kube__scan_item(struct ps_str *rest, struct ps_str *item, bool *bad);
 /* The text of a string value when it has no escapes and fits; "" otherwise. */
 void kube__scan_text(struct ps_str value, char *out, size_t size);
 
 #define KUBE__NAME_SIZE 256
 
-/* What can be told of an object that the parser refuses. */
+/* What can be told of an object that the reader refuses. */
 struct kube__shreds {
     char namespace[KUBE__NAME_SIZE], name[KUBE__NAME_SIZE], uid[KUBE__NAME_SIZE];
     char rv[KUBE__RV_MAX];
@@ -220,8 +217,9 @@ struct kube_reflector {
     int64_t listed_ms;     /* end of the last list */
     int64_t started_ms;    /* of the watch */
     size_t progress;       /* how often rv has advanced in this watch */
+    struct codec_list page;
     struct kube__framer framer;
-    struct ps_err url_err, verdict_err;
+    struct ps_err url_err, page_err, verdict_err;
     struct kube__watching watching;
     enum kube__list_reason list_reason; /* of the next list */
     enum kube__verdict verdict;
@@ -234,10 +232,10 @@ struct kube_reflector {
     bool open;    /* the watch has begun to answer */
 };
 
-/* Gives out one page. 0, and *done tells whether it was the last; *done also after the callbacks
- * have freed the reflector. */
-int kube__take_page(struct kube_reflector *reflector, struct ps_str body, bool *done,
-                    struct ps_err *err) PS_MUST_CHECK;
+/* A page of the list begins; its bytes go to reflector->page. */
+void kube__page_begin(struct kube_reflector *reflector);
+/* The bytes have ended: 0, and *done tells whether this was the last page. */
+int kube__page_end(struct kube_reflector *reflector, bool *done, struct ps_err *err) PS_MUST_CHECK;
 /* One watch event; false: the stream is to be given up, for the reason in verdict, or because the
  * reflector is dead. */
 bool kube__take_event(void *reflector, struct ps_str frame);

@@ -78,6 +78,7 @@ struct kube_request {
     bool foreground;            /* delete: the object stays until what it owns is gone */
     bool raw;                   /* the path is given (e.g. "/version"), kind unused */
     const char *raw_path;
+    bool tree;          /* of a write: the answer is wanted as a tree, too */
     int64_t timeout_ms; /* of the whole exchange; 0 = 32 s */
 };
 
@@ -86,7 +87,11 @@ struct kube_response {
     struct ps_err err;  /* message: the Status message of the server, or the transport's error */
     const char *reason; /* Status.reason, "" when none */
     const struct json_t *status; /* the Status object on failure (details.causes…), or NULL */
-    struct json_t *object; /* on success; borrowed until the callback returns (js_ref to keep) */
+    /* On success what was answered: JSON that was checked; for KUBE_GET and KUBE_LIST also as a
+     * tree, and where the request asked for it. Borrowed until the callback returns (js_ref to
+     * keep). */
+    struct ps_str text;
+    struct json_t *object;
     /* A write whose effect is not known: sent, but no answer came, or a 5xx (a time-out behind the
      * server looks like that), or a 2xx that can't be read. */
     bool unknown;
@@ -156,7 +161,7 @@ void kube_lease_free(struct kube_lease *lease); /* no callback after this; gives
 /*
  * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion
  * at first, then a watch that resumes; 410 in both forms relists; bookmarks advance the resume
- * point; one object that cannot be parsed is logged, reported by on_poison, and harms nothing else.
+ * point; one object that cannot be read is logged, reported by on_poison, and harms nothing else.
  * All pages of one list are one snapshot: on_list_end is called once, when the last page has come,
  * with every item having been given to on_list_item before it.
  */
@@ -164,22 +169,28 @@ struct kube_reflector;
 
 #define KUBE_FRAME_MAX ((size_t)8 * 1024 * 1024)
 
+/* An object as it came. Everything lives as long as the callback; NULL what the object has not. */
+struct kube_seen {
+    const char *namespace, *name, *uid, *rv;
+    struct ps_str text; /* JSON that was checked; empty for a deletion that could not be read */
+};
+
 struct kube_reflector_callbacks {
-    /* Of a running list: collect into a new set. */
+    /* Of a running list: collect into a new set. Items come while a page does. */
     void (*on_list_begin)(void *self);
-    void (*on_list_item)(void *self, const struct json_t *object);
+    void (*on_list_item)(void *self, const struct kube_seen *seen);
     /* The set is whole as of rv: swap it in. Not called when the list failed; the next
      * on_list_begin starts anew. */
     void (*on_list_end)(void *self, const char *rv);
-    /* Watch events. `object` is borrowed. A changed uid under one name is given as deleted +
+    /* Watch events. A changed uid under one name is given as deleted +
      * changed by the receiver's own store (see operator's cache). */
-    void (*on_changed)(void *self, const struct json_t *object);
-    void (*on_deleted)(void *self, const struct json_t *object);
+    void (*on_changed)(void *self, const struct kube_seen *seen);
+    void (*on_deleted)(void *self, const struct kube_seen *seen);
     /* The view is as new as rv (after every event and bookmark). */
     void (*on_progress)(void *self, const char *rv);
     /* An item that is no object we can read. Names may be "" when even they can't be read. Between
      * on_list_begin and on_list_end it is there, and must not be taken for deleted. (A deletion of
-     * such an object still comes as on_deleted, with nothing but metadata.) */
+     * such an object still comes as on_deleted, with nothing but names.) */
     void (*on_poison)(void *self, const char *namespace, const char *name, const char *why);
     /* State of health: NULL = in order, else words for people ("pods: forbidden: …"). On changes
      * only. */

@@ -213,6 +213,7 @@ static void send(struct kube_lease *lease, enum kube_verb verb, const struct jso
         .name = verb == KUBE_CREATE ? NULL : lease->name,
         .body = body,
         .timeout_ms = lease->timeout_ms,
+        .tree = true,
     };
 
     lease->call = kube_send(lease->client, &request, done, lease);

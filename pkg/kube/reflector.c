@@ -34,6 +34,7 @@
 static void destroy(struct kube_reflector *reflector)
 {
     kube__framer_fini(&reflector->framer);
+    codec_list_fini(&reflector->page);
     ps_free(reflector->namespace);
     ps_free(reflector->url);
     ps_free(reflector->continue_token);
@@ -114,6 +115,8 @@ static void wait_then(struct kube_reflector *reflector, enum kube__state state,
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
+static void on_page_open(void *self);
+static bool on_page_data(void *self, struct ps_str piece);
 static void on_page(void *self, const struct http_response *response);
 
 static void send_page(struct kube_reflector *reflector)
@@ -136,10 +139,13 @@ static void send_page(struct kube_reflector *reflector)
         .headers = &accept,
         .header_count = 1,
         .timeout_ms = LIST_TIMEOUT_MS,
+        .on_open = on_page_open,
+        .on_data = on_page_data,
         .on_done = on_page,
         .self = reflector,
     };
 
+    reflector->page_err = (struct ps_err){0};
     reflector->exchange = kube__exchange_start(reflector->client, KUBE__REQUESTS, &send);
 }
 
@@ -235,20 +241,50 @@ static void end_list(struct kube_reflector *reflector)
     enter_watch(reflector);
 }
 
+static void on_page_open(void *self)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    kube__page_begin(reflector);
+    leave(reflector);
+}
+
+static bool on_page_data(void *self, struct ps_str piece)
+{
+    struct kube_reflector *reflector = self;
+
+    enter(reflector);
+    const bool go_on =
+        !reflector->dead && codec_list_feed(&reflector->page, piece, &reflector->page_err) == 0;
+
+    leave(reflector);
+    return go_on;
+}
+
+/* 0, or why the list has failed. */
+static int end_page(struct kube_reflector *reflector, const struct http_response *response,
+                    bool *done, struct ps_err *err)
+{
+    struct json_t *status = NULL;
+
+    *err = reflector->page_err;
+    if (err->code != 0) /* what came is no list: that it was ended for it says less */
+        return err->code;
+    if (response->err.code == 0 && response->status == 200)
+        return kube__page_end(reflector, done, err);
+    kube__error_of(response, err, &status);
+    js_unref(status);
+    return err->code;
+}
+
 static void take_page(struct kube_reflector *reflector, const struct http_response *response)
 {
-    struct ps_err err = {0};
-    struct json_t *status = NULL;
+    struct ps_err err;
     bool done = false;
 
-    if (response->err.code != 0 || response->status != 200) {
-        kube__error_of(response, &err, &status);
-        js_unref(status);
+    if (end_page(reflector, response, &done, &err) != 0) {
         after_list_failure(reflector, &err);
-    } else if (kube__take_page(reflector, response->body, &done, &err) != 0) {
-        after_list_failure(reflector, &err);
-    } else if (reflector->dead) {
-        return;
     } else if (done) {
         end_list(reflector);
     } else {

@@ -104,19 +104,6 @@ bool kube__scan_member(struct ps_str object, const char *key, struct ps_str *val
     return false;
 }
 
-bool kube__scan_item(struct ps_str *rest, struct ps_str *item, bool *bad)
-{
-    *rest = skip_space(*rest);
-    if (rest->n > 0 && rest->p[0] == ',')
-        *rest = skip_space(ps_str_skip(*rest, 1));
-    const size_t n = value_length(*rest);
-
-    *bad = n == 0 && (rest->n == 0 || rest->p[0] != ']');
-    *item = ps_str_head(*rest, n);
-    *rest = ps_str_skip(*rest, n);
-    return n > 0;
-}
-
 void kube__scan_text(struct ps_str value, char *out, size_t size)
 {
     out[0] = '\0';

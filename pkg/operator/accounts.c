@@ -39,7 +39,7 @@ const struct operator__account *operator__account_get(struct controller *op, con
         return account;
     account = ps_xcalloc(1, sizeof(*account));
     ps_arena_init(&account->arena);
-    account->object = js_parse(ps_str(entry->text), NULL);
+    account->object = operator__entry_tree(entry);
     account->account = model_account_read(&account->arena, account->object, &op->account_vars);
     (void)ps_map_put(&op->accounts, name, account);
     return account;

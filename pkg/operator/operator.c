@@ -37,26 +37,17 @@ static void on_subject(void *self, const char *text, struct exec_subject *out)
     out->uid = entry->object->uid;
 }
 
-static bool is_child_kind(enum model_kind kind)
-{
-    return model_is_workload(kind) || kind == MODEL_SERVICE || kind == MODEL_REVISION ||
-           kind == MODEL_JOB;
-}
-
-/* Children of others are no business of our stores: no watch would ever take them out again. */
-static void on_observe(void *self, enum model_kind kind, const struct json_t *object, bool written)
+static void on_observe(void *self, enum model_kind kind, struct ps_str text, bool written)
 {
     struct controller *op = self;
-    const char *installation =
-        js_str(js_get(js_path(object, "metadata.labels"), MODEL_LABEL_INSTALLATION));
+    struct ps_err err = {0};
+    const enum operator__origin origin = written ? OPERATOR__WRITTEN : OPERATOR__ANSWER;
 
-    if (is_child_kind(kind) && !ps_streq(installation, op->installation)) {
-        operator__store_remove(&op->stores[kind], object); /* released, if it was ours */
-        return;
+    /* The watch brings it, too, and says by name what it is. */
+    if (operator__store_put(&op->stores[kind], text, origin, &err) != 0) {
+        ps_log(PS_LOG_WARN, "answer_unreadable", "kind", model_kind_name(kind), "error",
+               err.message, NULL);
     }
-    operator__store_put(&op->stores[kind], object, true);
-    if (written)
-        operator__store_written(&op->stores[kind], object);
 }
 
 static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)

@@ -69,7 +69,7 @@ void operator__told_fini(struct controller *op)
 static void read_config_map(struct controller *op, struct model_registry *registry,
                             const struct operator__entry *entry)
 {
-    struct json_t *object PS_AUTO_JS = js_parse(ps_str(entry->text), NULL);
+    struct json_t *object PS_AUTO_JS = operator__entry_tree(entry);
     const struct json_t *data = js_get(object, "data");
     struct reading reading = {op, entry->object, 0};
     model_registry_on_problem *tell = told_before(op, entry->object) ? NULL : on_problem;

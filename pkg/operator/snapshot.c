@@ -55,7 +55,7 @@ void operator__snapshot_init(struct operator__snapshot *snapshot, struct control
     struct gathered children = {0};
 
     ps_arena_init(arena);
-    snapshot->cr = entry ? js_parse(ps_str(entry->text), NULL) : NULL;
+    snapshot->cr = entry ? operator__entry_tree(entry) : NULL;
     snapshot->object = entry ? entry->object : NULL;
     const char *owner = ps_arena_printf(arena, "%s/%s/%s", model_kind_name(about->kind),
                                         about->namespace, about->name);

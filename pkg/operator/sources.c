@@ -262,9 +262,14 @@ static void on_list_begin(void *self)
     operator__store_list_begin(self);
 }
 
-static void on_item(void *self, const struct json_t *object)
+static void on_poison(void *self, const char *namespace, const char *name, const char *why);
+
+static void on_item(void *self, const struct kube_seen *seen)
 {
-    operator__store_put(self, object, false);
+    struct ps_err err = {0};
+
+    if (operator__store_put(self, seen->text, OPERATOR__WATCH, &err) != 0)
+        on_poison(self, seen->namespace, seen->name, err.message);
 }
 
 static void on_list_end(void *self, const char *rv)
@@ -280,9 +285,9 @@ static void on_list_end(void *self, const char *rv)
     enqueue_everything(op);
 }
 
-static void on_deleted(void *self, const struct json_t *object)
+static void on_deleted(void *self, const struct kube_seen *seen)
 {
-    operator__store_remove(self, object);
+    operator__store_remove(self, seen);
 }
 
 static void on_progress(void *self, const char *rv)
@@ -349,6 +354,8 @@ void operator__sources_start(struct controller *op)
     for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
         struct operator__store *store = &op->stores[sources[i].kind];
         PS_AUTO_BUF(selector, KEY_MAX);
+
+        store->installation = sources[i].selector == OURS ? op->installation : NULL;
         const struct kube_reflector_options options = {
             .kind = exec_kind(sources[i].kind),
             .label_selector = selector_text(op, sources[i].selector, &selector),

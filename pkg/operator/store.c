@@ -56,6 +56,15 @@ const struct operator__entry *operator__store_get(const struct operator__store *
     return ps_map_get(&store->entries, entry_key(&key, namespace, name));
 }
 
+/* codec_compact made the text, so it can be read. */
+struct json_t *operator__entry_tree(const struct operator__entry *entry)
+{
+    struct json_t *tree = js_parse_lenient(ps_str(entry->text), NULL);
+
+    ps_assert(tree != NULL);
+    return tree;
+}
+
 /* ---- index ---------------------------------------------------------------------------------- */
 
 const struct operator__list *operator__store_list(const struct operator__store *store,
@@ -123,22 +132,26 @@ static bool known_older(const char *a, const char *b)
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
-/* The text without what nobody reads: half of it is bookkeeping of the API server. */
-static char *whole_text(const struct json_t *object, uint64_t *essence)
+/* The text without what nobody reads: half of it is bookkeeping of the API server. NULL and *err
+ * when it cannot be kept. */
+static char *whole_text(struct ps_str text, uint64_t *essence, struct ps_err *err)
 {
-    struct json_t *copy PS_AUTO_JS = js_copy(object);
-    struct json_t *metadata = js_get(copy, "metadata");
-    PS_AUTO_BUF(text, TEXT_MAX);
-    PS_AUTO_BUF(essential, TEXT_MAX);
+    static const char *const list[] = {
+        /* left out */
+        "metadata.managedFields",
+        "metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]",
+        /* not essential */
+        "metadata.resourceVersion",
+        "status",
+    };
+    static struct codec_paths paths;
+    PS_AUTO_BUF(kept, TEXT_MAX);
 
-    js_remove(metadata, "managedFields");
-    js_remove(js_get(metadata, "annotations"), "kubectl.kubernetes.io/last-applied-configuration");
-    js_print(&text, copy);
-    js_remove(copy, "status");
-    js_remove(metadata, "resourceVersion");
-    js_print(&essential, copy);
-    *essence = ps_hash(ps_buf_text(&essential), essential.n);
-    return ps_buf_take(&text);
+    if (paths.count == 0)
+        codec_paths_init(&paths, list, PS_ARRAY_LEN(list));
+    if (codec_compact(&kept, text, &paths, 2, essence, err) != 0)
+        return NULL;
+    return ps_xstrndup(ps_buf_text(&kept), kept.n); /* the buffer has grown by doubling */
 }
 
 static void replace(struct operator__store *store, const char *key, struct operator__entry *entry,
@@ -173,70 +186,91 @@ static bool same_spec(const struct model_object *a, const struct model_object *b
            (model_is_workload(a->kind) ? a->generation == b->generation : ps_streq(a->rv, b->rv));
 }
 
-void operator__store_put(struct operator__store *store, const struct json_t *object, bool own_write)
+static void forget(struct operator__store *store, const struct model_object *object)
 {
-    struct model_object *seen = model_object_new(store->kind, object);
+    const struct kube_seen seen = {object->namespace, object->name, object->uid, object->rv, {0}};
+
+    operator__store_remove(store, &seen);
+}
+
+/* No watch would ever take such an object out again. */
+static bool is_foreign(const struct operator__store *store, const struct model_object *seen)
+{
+    return store->installation != NULL && !ps_streq(seen->installation, store->installation);
+}
+
+/* What a list or watch has shown, or our write has brought, is not newer than what is known. */
+static bool is_stale(const struct operator__store *store, const struct operator__entry *old,
+                     const struct model_object *seen, enum operator__origin origin)
+{
+    if (old != NULL)
+        return known_older(seen->rv, old->object->rv);
+    return origin != OPERATOR__WATCH && known_older(seen->rv, store->progress);
+}
+
+static void put_entry(struct operator__store *store, const char *key, struct operator__entry *entry,
+                      enum operator__origin origin)
+{
+    struct operator__entry *old = ps_map_get(&store->entries, key);
+
+    if (old != NULL && !ps_streq(old->object->uid, entry->object->uid)) {
+        drop(store, key, old); /* deleted and made anew: two changes */
+        old = NULL;
+    }
+    entry->object->written = origin == OPERATOR__WRITTEN || (old != NULL && old->object->written &&
+                                                             same_spec(old->object, entry->object));
+    entry->seen = store->list_number;
+    if (origin != OPERATOR__WATCH) /* our answer is no item of a list that runs meanwhile */
+        entry->seen = old != NULL ? old->seen : store->list_number - 1;
+    replace(store, key, entry, old);
+}
+
+int operator__store_put(struct operator__store *store, struct ps_str text,
+                        enum operator__origin origin, struct ps_err *err)
+{
+    struct model_object *seen = model_object_read(store->kind, text, err);
     PS_AUTO_BUF(buf, KEY_MAX);
 
-    if (seen == NULL) {
-        ps_log(PS_LOG_ERROR, "object_without_identity", "kind", model_kind_name(store->kind), NULL);
-        return;
+    if (seen == NULL)
+        return PS_EINVAL;
+    if (origin != OPERATOR__WATCH && is_foreign(store, seen)) {
+        forget(store, seen); /* released, if it was ours */
+        ps_free(seen);
+        return 0;
     }
     const char *key = entry_key(&buf, seen->namespace, seen->name);
     struct operator__entry *old = ps_map_get(&store->entries, key);
-    const bool stale = (old != NULL && known_older(seen->rv, old->object->rv)) ||
-                       (old == NULL && own_write && known_older(seen->rv, store->progress));
 
-    if (stale) {
-        if (old != NULL && !own_write)
+    if (is_stale(store, old, seen, origin)) {
+        if (old != NULL && origin == OPERATOR__WATCH)
             old->seen = store->list_number;
+        if (old != NULL && origin == OPERATOR__WRITTEN && same_spec(old->object, seen))
+            old->object->written = true;
         ps_free(seen);
-        return;
-    }
-    if (old != NULL &&
-        !ps_streq(old->object->uid, seen->uid)) { /* deleted and made anew: two changes */
-        drop(store, key, old);
-        old = NULL;
+        return 0;
     }
     struct operator__entry *entry = ps_xcalloc(1, sizeof(*entry));
 
     entry->object = seen;
-    seen->written = old != NULL && old->object->written && same_spec(old->object, seen);
-    entry->seen = store->list_number;
-    if (own_write) /* our answer is no item of a list that runs meanwhile */
-        entry->seen = old != NULL ? old->seen : store->list_number - 1;
     if (store->whole)
-        entry->text = whole_text(object, &entry->essence);
-    replace(store, key, entry, old);
+        entry->text = whole_text(text, &entry->essence, err);
+    if (store->whole && entry->text == NULL) {
+        free_entry(entry);
+        return PS_EINVAL;
+    }
+    put_entry(store, key, entry, origin);
+    return 0;
 }
 
-void operator__store_written(struct operator__store *store, const struct json_t *object)
+void operator__store_remove(struct operator__store *store, const struct kube_seen *seen)
 {
-    struct model_object *answer PS_AUTO_FREE = model_object_new(store->kind, object);
     PS_AUTO_BUF(buf, KEY_MAX);
-    struct operator__entry *entry =
-        answer ? ps_map_get(&store->entries, entry_key(&buf, answer->namespace, answer->name))
-               : NULL;
-
-    if (entry != NULL && same_spec(entry->object, answer))
-        entry->object->written = true;
-}
-
-void operator__store_remove(struct operator__store *store, const struct json_t *object)
-{
-    const char *name = js_path_str(object, "metadata.name"),
-               *rv = js_path_str(object, "metadata.resourceVersion");
-    const char *uid = js_path_str(object, "metadata.uid");
-    PS_AUTO_BUF(buf, KEY_MAX);
-
-    if (name == NULL)
-        return;
-    const char *key = entry_key(&buf, js_path_str(object, "metadata.namespace"), name);
+    const char *key = entry_key(&buf, seen->namespace, seen->name);
     struct operator__entry *old = ps_map_get(&store->entries, key);
 
-    if (old == NULL || (uid != NULL && !ps_streq(uid, old->object->uid)))
+    if (old == NULL || (seen->uid != NULL && !ps_streq(seen->uid, old->object->uid)))
         return;
-    if (known_newer(old->object->rv, rv))
+    if (known_newer(old->object->rv, seen->rv))
         return;
     drop(store, key, old);
 }

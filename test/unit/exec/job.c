@@ -158,9 +158,10 @@ static void on_subject(void *self, const char *key, struct exec_subject *out)
                                  .uid = f->gone ? NULL : "u1"};
 }
 
-static void on_observe(void *self, enum model_kind kind, const struct json_t *object, bool written)
+static void on_observe(void *self, enum model_kind kind, struct ps_str text, bool written)
 {
     struct job_fixture *f = self;
+    PS_AUTO_JS struct json_t *object = js_parse(text, NULL);
     const char *name = js_path_str(object, "metadata.name");
 
     ps_buf_printf(&f->journal, "observe %s %s%s\n", model_kind_name(kind), name ? name : "?",

@@ -59,7 +59,7 @@ static void on_done(void *self, const struct kube_response *response)
     ps_free(f->cause);
     f->cause = cause ? ps_xstrdup(cause) : NULL;
     js_unref(f->object);
-    f->object = response->object ? js_ref(response->object) : NULL;
+    f->object = response->code == 0 ? js_parse(response->text, NULL) : NULL;
     if (f->free_in_done) {
         kube_client_free(f->client);
         f->client = NULL;
@@ -294,6 +294,27 @@ static void refusals_are_mapped(void **state)
         teardown(&f);
     }
     js_unref(body);
+}
+
+static void a_tree_is_made_for_reads_only(void **state)
+{
+    (void)state;
+    struct json_t *body = js_object();
+    struct fixture f;
+
+    setup(&f);
+    f.answer = "{\"a\":\"\\u0000\"}"; /* a tree cannot hold it */
+    submit(&f, &(struct kube_request){
+                   .verb = KUBE_CREATE, .kind = &pods, .namespace = "n", .body = body});
+    assert_int_equal(f.last.code, 0);
+    assert_false(f.last.unknown);
+    assert_null(f.last.object);
+    submit(&f,
+           &(struct kube_request){.verb = KUBE_GET, .kind = &pods, .namespace = "n", .name = "a"});
+    assert_int_equal(f.last.code, PS_EPROTO);
+    assert_false(f.last.unknown);
+    js_unref(body);
+    teardown(&f);
 }
 
 static void answers_that_are_no_status_are_quoted(void **state)
@@ -676,6 +697,7 @@ int main(void)
         cmocka_unit_test(verbs_go_over_the_wire_as_they_should),
         cmocka_unit_test(wrong_requests_are_refused_unsent),
         cmocka_unit_test(refusals_are_mapped),
+        cmocka_unit_test(a_tree_is_made_for_reads_only),
         cmocka_unit_test(answers_that_are_no_status_are_quoted),
         cmocka_unit_test(unreadable_success_of_a_write_is_unknown),
         cmocka_unit_test(a_lost_answer_to_a_write_is_unknown),

@@ -191,39 +191,6 @@ static void members_are_found_without_parsing(void **state)
     }
 }
 
-static void items_are_split_and_a_missing_end_is_told(void **state)
-{
-    (void)state;
-
-    static const struct {
-        const char *inside, *items;
-        bool bad;
-    } rows[] = {
-        {"]", "", false},
-        {" ] ", "", false},
-        {"{\"a\":1},{\"b\":\"]\"}]", "{\"a\":1}|{\"b\":\"]\"}|", false},
-        {" {} ,\n {} ]}", "{}|{}|", false},
-        {"1,\"x\",[2]]", "1|\"x\"|[2]|", false},
-        {"{},{\"a\"", "{}|", true},
-        {"{}", "{}|", true},
-        {"", "", true},
-    };
-
-    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
-        struct ps_str rest = ps_str(rows[i].inside);
-        struct ps_str item;
-        bool bad = false;
-        PS_AUTO_BUF(items, 256);
-
-        while (kube__scan_item(&rest, &item, &bad)) {
-            ps_buf_view(&items, item);
-            ps_buf_char(&items, '|');
-        }
-        assert_string_equal(ps_buf_text(&items), rows[i].items);
-        assert_int_equal(bad, rows[i].bad);
-    }
-}
-
 static void shreds_give_names_or_nothing(void **state)
 {
     (void)state;
@@ -256,7 +223,6 @@ int main(void)
         cmocka_unit_test(limits_and_garbage_end_the_stream),
         cmocka_unit_test(reader_may_stop),
         cmocka_unit_test(members_are_found_without_parsing),
-        cmocka_unit_test(items_are_split_and_a_missing_end_is_told),
         cmocka_unit_test(shreds_give_names_or_nothing),
     };
 

@@ -56,13 +56,14 @@ static void note(struct fixture *f, const char *what)
     }
 }
 
-static void note_object(struct fixture *f, const char *what, const struct json_t *object)
+static void note_object(struct fixture *f, const char *what, const struct kube_seen *seen)
 {
-    const char *namespace = js_path_str(object, "metadata.namespace");
-    const char *uid = js_path_str(object, "metadata.uid");
-
-    ps_buf_printf(&f->log, "%s %s/%s%s%s\n", what, namespace ? namespace : "",
-                  js_path_str(object, "metadata.name"), uid ? " " : "", uid ? uid : "");
+    /* A deletion that cannot be read has names only. */
+    assert_true(ps_str_find(seen->text, seen->name) > 0 ||
+                (seen->text.n == 0 && ps_streq(what, "deleted")));
+    assert_non_null(seen->rv);
+    ps_buf_printf(&f->log, "%s %s/%s%s%s\n", what, seen->namespace ? seen->namespace : "",
+                  seen->name, seen->uid ? " " : "", seen->uid ? seen->uid : "");
     note(f, what);
 }
 
@@ -74,9 +75,9 @@ static void on_list_begin(void *self)
     note(f, "begin");
 }
 
-static void on_list_item(void *self, const struct json_t *object)
+static void on_list_item(void *self, const struct kube_seen *seen)
 {
-    note_object(self, "item", object);
+    note_object(self, "item", seen);
 }
 
 static void on_list_end(void *self, const char *rv)
@@ -87,14 +88,14 @@ static void on_list_end(void *self, const char *rv)
     note(f, "end");
 }
 
-static void on_changed(void *self, const struct json_t *object)
+static void on_changed(void *self, const struct kube_seen *seen)
 {
-    note_object(self, "changed", object);
+    note_object(self, "changed", seen);
 }
 
-static void on_deleted(void *self, const struct json_t *object)
+static void on_deleted(void *self, const struct kube_seen *seen)
 {
-    note_object(self, "deleted", object);
+    note_object(self, "deleted", seen);
 }
 
 static void on_progress(void *self, const char *rv)
@@ -684,6 +685,25 @@ static void failed_lists_are_told_once_and_tried_again(void **state)
     teardown(&f);
 }
 
+static void late_metadata(struct script_peer *peer)
+{
+    script_reply(
+        peer, 200, "",
+        "{\"items\":[" ITEM("a") "," ITEM("b") "],\"kind\":\"PodList\","
+                                               "\"metadata\":{\"resourceVersion\":\"10\"}}");
+}
+
+static void metadata_may_stand_behind_the_items(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    SETUP(&f, late_metadata, watch_open);
+    until_log(&f, "end 10\n");
+    assert_log(&f, BEGUN);
+    teardown(&f);
+}
+
 static void bad_list_1(struct script_peer *peer)
 {
     script_reply(peer, 200, "", "{\"metadata\":{},\"items\":[]}");
@@ -749,10 +769,10 @@ static void an_impossible_namespace_is_told_later(void **state)
 /* ---- poison ------------------------------------------------------------------------------------
  */
 
-/* A NUL in a string and an integer above 64 bits: good JSON that the parser refuses. */
+/* Half of a surrogate pair and an integer above 64 bits: JSON that nothing can be made of. */
 #define POISON_1                                                                                   \
     "{\"metadata\":{\"namespace\":\"n\",\"name\":\"p1\",\"uid\":\"up\",\"resourceVersion\":"       \
-    "\"41\"},\"x\":\"a\\u0000b\"}"
+    "\"41\"},\"x\":\"a\\ud800b\"}"
 #define POISON_2                                                                                   \
     "{\"x\":123456789012345678901234567890,\"metadata\":{\"namespace\":\"n\",\"name\":\"p2\","     \
     "\"resourceVersion\":\"42\"}}"
@@ -762,7 +782,9 @@ static void list_poison(struct script_peer *peer)
     script_reply(peer, 200, "",
                  LIST("10", "",
                       ITEM("a") "," POISON_1 "," POISON_2 ",{\"metadata\":{}},7,\"x\","
-                                "{\"metadata\":{\"name\":\"\\u0000\"}}," ITEM("b")));
+                                "{\"metadata\":{\"name\":\"\\u0000\"}},"
+                                "{\"metadata\":{\"name\":\"z\",\"resourceVersion\":\"5\"},"
+                                "\"x\":\"\\u0000\"}," ITEM("b")));
 }
 
 static void poison_in_a_list_harms_only_itself(void **state)
@@ -773,7 +795,7 @@ static void poison_in_a_list_harms_only_itself(void **state)
     SETUP(&f, list_poison, watch_open);
     until_log(&f, "end 10\n");
     assert_log(&f, "begin\nitem n/a\npoison n/p1\npoison n/p2\npoison /\npoison /\npoison "
-                   "/\npoison /\nitem n/b\n"
+                   "/\npoison /\nitem /z\nitem n/b\n"
                    "end 10\n");
     teardown(&f);
 }
@@ -893,6 +915,7 @@ int main(void)
         cmocka_unit_test(what_is_not_understood_backs_off_and_lists_again),
         cmocka_unit_test(very_short_watches_back_off),
         cmocka_unit_test(failed_lists_are_told_once_and_tried_again),
+        cmocka_unit_test(metadata_may_stand_behind_the_items),
         cmocka_unit_test(a_list_that_is_none_is_never_made_whole),
         cmocka_unit_test(a_list_behind_a_dead_server_heals),
         cmocka_unit_test(an_impossible_namespace_is_told_later),

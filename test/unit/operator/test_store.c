@@ -77,25 +77,33 @@ static struct json_t *object(const char *name, const char *uid, const char *rv)
     return o;
 }
 
+static int put(struct fixture *f, const struct json_t *o, enum operator__origin origin)
+{
+    PS_AUTO_FREE char *text = js_text(o);
+    struct ps_err err = {0};
+
+    return operator__store_put(&f->store, ps_str(text), origin, &err);
+}
+
 static void seen(struct fixture *f, const char *name, const char *uid, const char *rv)
 {
     struct json_t *o PS_AUTO_JS = object(name, uid, rv);
 
-    operator__store_put(&f->store, o, false);
+    assert_int_equal(put(f, o, OPERATOR__WATCH), 0);
 }
 
 static void wrote(struct fixture *f, const char *name, const char *uid, const char *rv)
 {
     struct json_t *o PS_AUTO_JS = object(name, uid, rv);
 
-    operator__store_put(&f->store, o, true);
+    assert_int_equal(put(f, o, OPERATOR__ANSWER), 0);
 }
 
 static void gone(struct fixture *f, const char *name, const char *uid, const char *rv)
 {
-    struct json_t *o PS_AUTO_JS = object(name, uid, rv);
+    const struct kube_seen o = {"n", name, uid, rv, {0}};
 
-    operator__store_remove(&f->store, o);
+    operator__store_remove(&f->store, &o);
 }
 
 /* The resourceVersion that the store has, or "none". */
@@ -229,11 +237,16 @@ static void an_object_without_identity_is_not_taken(void **state)
     (void)state;
     struct fixture f;
 
+    static const struct {
+        const char *name, *uid, *rv;
+    } rows[] = {{"a", NULL, "5"}, {"a", "u1", NULL}, {NULL, "u1", "5"}};
+
     setup(&f, MODEL_SERVICE);
-    seen(&f, "a", NULL, "5");
-    seen(&f, "a", "u1", NULL);
-    seen(&f, NULL, "u1", "5");
-    gone(&f, NULL, "u1", "5");
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_JS struct json_t *o = object(rows[i].name, rows[i].uid, rows[i].rv);
+
+        assert_int_equal(put(&f, o, OPERATOR__WATCH), PS_EINVAL);
+    }
     operator__store_keep(&f.store, "", NULL);
     told(&f, "");
     assert_string_equal(has(&f, "a"), "none");
@@ -385,7 +398,7 @@ static void put_owned(struct fixture *f, const char *name, const char *rv, const
     struct json_t *o PS_AUTO_JS = object(name, name, rv);
 
     js_set_str(js_child(js_get(o, "metadata"), "annotations"), MODEL_ANNOTATION_OWNER, owner);
-    operator__store_put(&f->store, o, false);
+    assert_int_equal(put(f, o, OPERATOR__WATCH), 0);
 }
 
 /* The owner's list has that many objects, among them, once, the named one in that version. */
@@ -459,7 +472,7 @@ static void put_stream(struct fixture *f, const struct edit *edit)
                "kubectl.kubernetes.io/last-applied-configuration", edit->manager);
     js_push(managed, js_string(edit->manager));
     js_set(metadata, "managedFields", managed);
-    operator__store_put(&f->store, o, false);
+    assert_int_equal(put(f, o, OPERATOR__WATCH), 0);
 }
 
 static void a_status_alone_is_nothing_essential(void **state)
@@ -513,6 +526,82 @@ static void the_text_is_whole_but_for_bookkeeping(void **state)
     teardown(&f);
 }
 
+#define NUL_IN_SPEC                                                                                \
+    "{\"metadata\":{\"namespace\":\"n\",\"name\":\"s\",\"uid\":\"u1\",\"resourceVersion\":\"6\"}," \
+    "\"spec\":{\"definition\":\"a\\u0000b\"}}"
+
+static void what_cannot_be_kept_leaves_what_was_known(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *text, *why;
+    } rows[] = {
+        {NUL_IN_SPEC, "\\u0000"},
+        {"{\"metadata\":", "not JSON"},
+        {"{\"metadata\":{\"namespace\":\"n\",\"name\":\"s\"}}", "uid"},
+    };
+    struct fixture f;
+
+    setup(&f, MODEL_STREAM);
+    f.store.whole = true;
+    put_stream(&f, &(struct edit){"5", "a|b", NULL, NULL, "m"});
+    told(&f, "+s u1 5!\n");
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct ps_err err = {0};
+
+        assert_int_not_equal(
+            operator__store_put(&f.store, ps_str(rows[i].text), OPERATOR__WATCH, &err), 0);
+        assert_non_null(strstr(err.message, rows[i].why));
+    }
+    told(&f, "");
+    assert_string_equal(has(&f, "s"), "5");
+    teardown(&f);
+}
+
+static void a_name_that_stands_twice_is_read_as_the_last(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"metadata\":{\"namespace\":\"n\",\"name\":\"s\",\"uid\":\"u1\",\"resourceVersion\":"
+        "\"6\"},\"spec\":{\"platform\":\"a\",\"platform\":\"b\"}}";
+    struct fixture f;
+    struct ps_err err = {0};
+
+    setup(&f, MODEL_STREAM);
+    f.store.whole = true;
+    assert_int_equal(operator__store_put(&f.store, ps_str(text), OPERATOR__WATCH, &err), 0);
+    const struct operator__entry *entry = operator__store_get(&f.store, "n", "s");
+    PS_AUTO_JS struct json_t *tree = operator__entry_tree(entry);
+
+    assert_string_equal(entry->object->platform, "b");
+    assert_string_equal(js_path_str(tree, "spec.platform"), "b");
+    teardown(&f);
+}
+
+static void what_a_write_met_of_others_stays_out(void **state)
+{
+    (void)state;
+    struct fixture f;
+    PS_AUTO_JS struct json_t *o = object("a", "u1", "5");
+    struct json_t *labels = js_child(js_get(o, "metadata"), "labels");
+
+    setup(&f, MODEL_SERVICE);
+    f.store.installation = "mine";
+    assert_int_equal(put(&f, o, OPERATOR__ANSWER), 0);
+    js_set_str(labels, MODEL_LABEL_INSTALLATION, "another");
+    assert_int_equal(put(&f, o, OPERATOR__ANSWER), 0);
+    told(&f, "");
+    js_set_str(labels, MODEL_LABEL_INSTALLATION, "mine");
+    assert_int_equal(put(&f, o, OPERATOR__ANSWER), 0);
+    told(&f, "+a u1 5!\n");
+    js_set_str(labels, MODEL_LABEL_INSTALLATION, "another"); /* released */
+    js_set_str(js_get(o, "metadata"), "resourceVersion", "6");
+    assert_int_equal(put(&f, o, OPERATOR__WRITTEN), 0);
+    told(&f, "-a u1 5!\n");
+    teardown(&f);
+}
+
 static void names_are_told_apart_by_namespace(void **state)
 {
     (void)state;
@@ -523,11 +612,11 @@ static void names_are_told_apart_by_namespace(void **state)
     seen(&f, "a", "u1", "5");
     js_remove(js_get(account, "metadata"), "namespace");
     js_set_str(js_get(account, "metadata"), "name", "a");
-    operator__store_put(&f.store, account, false);
+    assert_int_equal(put(&f, account, OPERATOR__WATCH), 0);
     told(&f, "+a u1 5!\n+a u2 6!\n");
     assert_string_equal(operator__store_get(&f.store, NULL, "a")->object->uid, "u2");
     assert_string_equal(operator__store_get(&f.store, "n", "a")->object->uid, "u1");
-    operator__store_remove(&f.store, account);
+    operator__store_remove(&f.store, &(struct kube_seen){NULL, "a", "u2", "6", {0}});
     told(&f, "-a u2 6!\n");
     teardown(&f);
 }
@@ -550,14 +639,13 @@ static bool is_written(struct fixture *f)
 
 static void answered(struct fixture *f, struct json_t *o)
 {
-    operator__store_put(&f->store, o, true);
-    operator__store_written(&f->store, o);
+    assert_int_equal(put(f, o, OPERATOR__WRITTEN), 0);
     js_unref(o);
 }
 
 static void watched(struct fixture *f, struct json_t *o)
 {
-    operator__store_put(&f->store, o, false);
+    assert_int_equal(put(f, o, OPERATOR__WATCH), 0);
     js_unref(o);
 }
 
@@ -608,6 +696,9 @@ int main(void)
         cmocka_unit_test(a_status_alone_is_nothing_essential),
         cmocka_unit_test(kinds_that_are_not_kept_whole_have_no_inessential_change),
         cmocka_unit_test(the_text_is_whole_but_for_bookkeeping),
+        cmocka_unit_test(what_cannot_be_kept_leaves_what_was_known),
+        cmocka_unit_test(a_name_that_stands_twice_is_read_as_the_last),
+        cmocka_unit_test(what_a_write_met_of_others_stays_out),
         cmocka_unit_test(names_are_told_apart_by_namespace),
         cmocka_unit_test(what_we_wrote_is_known_until_someone_changes_it),
     };
