@@ -343,6 +343,7 @@ static void teardown(struct http_client *client)
     while (client->requests != NULL)
         drop(client->requests);
     client->in_curl = true;
+    http__easy_fini(client);
     (void)curl_multi_cleanup(client->multi);
     while (client->sockets != NULL)
         socket_close(client->sockets);

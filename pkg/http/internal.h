@@ -10,14 +10,19 @@
 
 struct http__socket;
 
+/* As many as connections for requests. */
+#define HTTP__SPARES_MAX 32
+
 struct http_client {
     uv_idle_t idle;
     struct loop *loop;
     struct loop_timer *timer;
     CURLM *multi;
     struct http__socket *sockets;
-    struct http_request *requests; /* all that were not freed */
-    struct http_request *todo;     /* to start, to report or to drop outside of curl */
+    struct http_request *requests;  /* all that were not freed */
+    CURL *spares[HTTP__SPARES_MAX]; /* handles that no request has */
+    size_t spare_count;
+    struct http_request *todo; /* to start, to report or to drop outside of curl */
     char *ca_pem, *client_cert_pem, *client_key_pem, *user_agent, *tls_server_name, *proxy;
     size_t ca_n, client_cert_n, client_key_n;
     bool in_curl;  /* curl is on the stack: none of its functions may be called */
@@ -64,6 +69,12 @@ void http__request_free(
     struct http_request *request); /* the easy handle is out of the multi handle */
 /* Calls on_done with what curl says. */
 void http__request_report(struct http_request *request, CURLcode code);
+
+/* easy.c */
+/* As new, but perhaps another request's before. */
+CURL *http__easy_take(struct http_client *client);
+void http__easy_give(struct http_client *client, CURL *easy); /* out of the multi handle */
+void http__easy_fini(struct http_client *client);
 
 /* url.c */
 int http__check_send(const struct http_send *send, struct ps_err *err);

@@ -15,6 +15,8 @@
 #define KEEPALIVE_IDLE_S      30L
 #define KEEPALIVE_INTERVAL_S  10L
 #define TCP_UNACKNOWLEDGED_MS 30000U
+/* curl's least; its own 64 KiB for each write in flight make malloc tidy up whenever they go. */
+#define UPLOAD_BUFFER         16384L
 #define HEAD_MAX              ((size_t)256 * 1024)
 #define ERROR_BODY_MAX        ((size_t)1024 * 1024) /* of an answer that is not 2xx to a stream */
 #define RETRY_AFTER_MAX_MS    ((int64_t)24 * 3600 * 1000)
@@ -208,6 +210,7 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 }
 
 /* curl lets the environment name a proxy, and hosts that go without one, unless told otherwise. */
@@ -323,8 +326,7 @@ struct http_request *http__request_new(struct http_client *client, const struct 
     request->on_done = send->on_done;
     request->self = send->self;
     ps_buf_init(&request->answer, send->body_max > 0 ? send->body_max : body_max);
-    request->easy = curl_easy_init();
-    ps_assert(request->easy != NULL);
+    request->easy = http__easy_take(client);
     if (http__check_send(send, &request->err) != 0)
         return request;
     set_callbacks(request, send);
@@ -341,7 +343,7 @@ struct http_request *http__request_new(struct http_client *client, const struct 
 
 void http__request_free(struct http_request *request)
 {
-    curl_easy_cleanup(request->easy);
+    http__easy_give(request->client, request->easy);
     for (const struct curl_slist *line = request->headers; line != NULL; line = line->next) {
         if (ps_str_starts(ps_str(line->data), "Authorization:"))
             ps_wipe(line->data, strlen(line->data));
