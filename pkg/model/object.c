@@ -12,11 +12,9 @@
 /* The manifest is as long as the stream has objects. */
 #define MANIFEST_MAX ((size_t)256 * 1024)
 
-/* Where a text stands in the source and in the projection. */
+/* Where a text stands in the projection. */
 struct text_field {
-    size_t offset;
-    const char *value; /* borrowed from the JSON */
-    size_t max;
+    size_t offset, max;
 };
 
 static const char *label(const struct json_t *object, const char *key)
@@ -232,59 +230,99 @@ static size_t text_length(const char *text, size_t max)
     return n + 1;
 }
 
+/* The texts of a projection: all its pointers. */
+static const struct text_field texts[] = {
+#define F(member, max)                                                                             \
+    {                                                                                              \
+        offsetof(struct model_object, member), max                                                 \
+    }
+    F(namespace, TEXT_MAX),
+    F(name, TEXT_MAX),
+    F(uid, TEXT_MAX),
+    F(rv, TEXT_MAX),
+    F(owner, TEXT_MAX),
+    F(owner_uid, TEXT_MAX),
+    F(app, TEXT_MAX),
+    F(replicas_before_suspend, TEXT_MAX),
+    F(failure_reason, TEXT_MAX),
+    F(failure_message, TEXT_MAX),
+    F(spec_hash, TEXT_MAX),
+    F(render_hash, TEXT_MAX),
+    F(manifest, MANIFEST_MAX),
+    F(app_id, TEXT_MAX),
+    F(phase, TEXT_MAX),
+    F(cause, TEXT_MAX),
+    F(cause_message, OUTPUT_MAX),
+    F(redeploy, TEXT_MAX),
+    F(body_hash, TEXT_MAX),
+    F(fixed_hash, TEXT_MAX),
+    F(installation, TEXT_MAX),
+    F(platform, TEXT_MAX),
+    F(stream_name, TEXT_MAX),
+    F(end_reason, TEXT_MAX),
+    F(end_message, TEXT_MAX),
+    F(deadline, TEXT_MAX),
+    F(image, TEXT_MAX),
+#undef F
+};
+
+static const char *text_at(const struct model_object *o, size_t i)
+{
+    const char *text;
+
+    memcpy(&text, (const char *)o + texts[i].offset, sizeof(text));
+    return text;
+}
+
+static void set_text(struct model_object *o, size_t i, const char *text)
+{
+    memcpy((char *)o + texts[i].offset, &text, sizeof(text));
+}
+
 struct model_object *model__pack(const struct model_object *from)
 {
-    struct model_object *o;
-    const struct text_field fields[] = {
-#define F(member, max) {offsetof(struct model_object, member), from->member, max}
-        F(namespace, TEXT_MAX),
-        F(name, TEXT_MAX),
-        F(uid, TEXT_MAX),
-        F(rv, TEXT_MAX),
-        F(owner, TEXT_MAX),
-        F(owner_uid, TEXT_MAX),
-        F(app, TEXT_MAX),
-        F(replicas_before_suspend, TEXT_MAX),
-        F(failure_reason, TEXT_MAX),
-        F(failure_message, TEXT_MAX),
-        F(spec_hash, TEXT_MAX),
-        F(render_hash, TEXT_MAX),
-        F(manifest, MANIFEST_MAX),
-        F(app_id, TEXT_MAX),
-        F(phase, TEXT_MAX),
-        F(cause, TEXT_MAX),
-        F(cause_message, OUTPUT_MAX),
-        F(redeploy, TEXT_MAX),
-        F(body_hash, TEXT_MAX),
-        F(fixed_hash, TEXT_MAX),
-        F(installation, TEXT_MAX),
-        F(platform, TEXT_MAX),
-        F(stream_name, TEXT_MAX),
-        F(end_reason, TEXT_MAX),
-        F(end_message, TEXT_MAX),
-        F(deadline, TEXT_MAX),
-        F(image, TEXT_MAX),
-#undef F
-    };
-    size_t size = sizeof(*o);
+    size_t size = sizeof(*from);
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(fields); i++)
-        size += text_length(fields[i].value, fields[i].max);
-    o = ps_xmalloc(size);
-    *o = *from;
+    for (size_t i = 0; i < PS_ARRAY_LEN(texts); i++)
+        size += text_length(text_at(from, i), texts[i].max);
+    struct model_object *o = ps_xmalloc(size);
     char *at = (char *)(o + 1);
 
-    for (size_t i = 0; i < PS_ARRAY_LEN(fields); i++) {
-        const size_t n = text_length(fields[i].value, fields[i].max);
+    memcpy(o, from, sizeof(*o));
+    for (size_t i = 0; i < PS_ARRAY_LEN(texts); i++) {
+        const size_t n = text_length(text_at(from, i), texts[i].max);
 
         if (n == 0)
             continue;
-        memcpy(at, fields[i].value, n - 1);
+        memcpy(at, text_at(from, i), n - 1);
         at[n - 1] = '\0';
-        memcpy((char *)o + fields[i].offset, &at, sizeof(at));
+        set_text(o, i, at);
         at += n;
     }
     return o;
+}
+
+/* Projections begin as zeroes, also between their members, and are copied whole. */
+static bool equal_bytes(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
+}
+
+bool model_object_same(const struct model_object *a, const struct model_object *b)
+{
+    struct model_object plain_a, plain_b;
+
+    memcpy(&plain_a, a, sizeof(plain_a));
+    memcpy(&plain_b, b, sizeof(plain_b));
+    for (size_t i = 0; i < PS_ARRAY_LEN(texts); i++) {
+        const bool is_version = texts[i].offset == offsetof(struct model_object, rv);
+
+        if (!is_version && !ps_streq(text_at(a, i), text_at(b, i)))
+            return false;
+        set_text(&plain_a, i, NULL);
+        set_text(&plain_b, i, NULL);
+    }
+    return equal_bytes(&plain_a, &plain_b, sizeof(plain_a));
 }
 
 static void read_kind(struct model_object *o, const struct json_t *object)
@@ -323,8 +361,10 @@ static void read_kind(struct model_object *o, const struct json_t *object)
 
 struct model_object *model_object_new(enum model_kind kind, const struct json_t *object)
 {
-    struct model_object o = {.kind = kind};
+    struct model_object o;
 
+    memset(&o, 0, sizeof(o));
+    o.kind = kind;
     read_metadata(&o, object);
     if (o.name == NULL || o.uid == NULL || o.rv == NULL)
         return NULL;

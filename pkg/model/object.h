@@ -126,4 +126,7 @@ struct model_object *model_object_new(enum model_kind kind, const struct json_t 
 struct model_object *model_object_read(enum model_kind kind, struct ps_str text,
                                        struct ps_err *err) PS_MUST_CHECK;
 
+/* Is all that is kept of them equal but the resourceVersion? Of the same kind. */
+bool model_object_same(const struct model_object *a, const struct model_object *b);
+
 #endif

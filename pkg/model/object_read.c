@@ -440,9 +440,11 @@ static void finish_kind(struct model_object *o, const struct ps_str *seen, struc
 static struct model_object *make(enum model_kind kind, const struct table *table,
                                  const struct ps_str *values, struct ps_arena *arena)
 {
-    struct model_object o = {.kind = kind};
+    struct model_object o;
     struct ps_str seen[SEEN_COUNT] = {{0}};
 
+    memset(&o, 0, sizeof(o));
+    o.kind = kind;
     for (size_t i = 0; i < table->count; i++) {
         if (table->rows[i]->type == SEEN) {
             seen[table->rows[i]->to] = values[i];

@@ -74,6 +74,11 @@ static void child_changed(struct controller *op, const struct model_object *befo
                           const struct model_object *after, bool essential)
 {
     (void)essential;
+    /* Kubernetes writes into them, too; most of that no pass looks at. Without a generation nobody
+     * knows whether it was in what we manage. */
+    if (before != NULL && after != NULL && after->generation > 0 &&
+        model_object_same(before, after))
+        return;
     if (before != NULL && before->owner != NULL)
         operator__enqueue_owner(op, before->owner);
     if (after != NULL && after->owner != NULL &&

@@ -198,6 +198,32 @@ static struct model_object *project(enum model_kind kind, const char *text)
     "'metadata': {'name': 'n', 'namespace': 'ns', 'uid': 'u', 'resourceVersion': '7', "            \
     "'generation': 4"
 
+static void two_projections_differ_in_more_than_the_version(void **state)
+{
+    static const char *const others[] = {
+        "{" META "}, 'status': {'readyReplicas': 2}}",
+        "{" META ", 'deletionTimestamp': '2026-11-21T08:00:00Z'}, 'status': {'readyReplicas': 1}}",
+        "{" META ", 'labels': {'penstock.dev/app': 'b'}}, 'status': {'readyReplicas': 1}}",
+        "{" META "}, 'status': {'readyReplicas': 1, 'conditions': [{'type': 'ReplicaFailure', "
+        "'status': 'True', 'message': 'quota'}]}}",
+    };
+    static const char same[] =
+        "{'metadata': {'name': 'n', 'namespace': 'ns', 'uid': 'u', 'resourceVersion': '12', "
+        "'generation': 4, 'annotations': {'deployment.kubernetes.io/revision': '1'}}, "
+        "'status': {'readyReplicas': 1}}";
+    PS_AUTO_FREE struct model_object *a =
+        project(MODEL_DEPLOYMENT, "{" META "}, 'status': {'readyReplicas': 1}}");
+    PS_AUTO_FREE struct model_object *b = project(MODEL_DEPLOYMENT, same);
+
+    (void)state;
+    assert_true(model_object_same(a, b));
+    for (size_t i = 0; i < PS_ARRAY_LEN(others); i++) {
+        PS_AUTO_FREE struct model_object *other = project(MODEL_DEPLOYMENT, others[i]);
+
+        assert_false(model_object_same(a, other));
+    }
+}
+
 static void objects_without_an_identity_are_none(void **state)
 {
     (void)state;
@@ -452,6 +478,7 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(conditions_keep_their_time),
         cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(two_projections_differ_in_more_than_the_version),
         cmocka_unit_test(every_kind_has_a_row),
     };
 
