@@ -5,11 +5,7 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Every decimal of 15 digits comes back as it was written: 1.1, not 1.1000000000000001. What has
- * more of them needs up to 17 to be read as the same number again. */
-#define REAL_DIGITS     15
-#define REAL_DIGITS_MAX 17
-#define PATH_PART_MAX   ((size_t)256)
+#define PATH_PART_MAX ((size_t)256)
 
 void codec_init(void)
 {
@@ -46,67 +42,6 @@ struct json_t *js_parse(struct ps_str text, struct ps_err *err)
 struct json_t *js_parse_lenient(struct ps_str text, struct ps_err *err)
 {
     return parse(text, 0, err);
-}
-
-static int to_buf(const char *piece, size_t n, void *buf)
-{
-    ps_buf_add(buf, piece, n);
-    return ps_buf_failed(buf) ? -1 : 0;
-}
-
-/* With how many digits, at least `digits`, a number is read as itself again. */
-static int digits_of_real(double value, int digits)
-{
-    for (; digits < REAL_DIGITS_MAX; digits++) {
-        PS_AUTO_BUF(text, 64);
-        ps_buf_printf(&text, "%.*g", digits, value);
-        PS_AUTO_JS struct json_t *again =
-            json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
-
-        if (again != NULL && json_real_value(again) == value)
-            break;
-    }
-    return digits;
-}
-
-/* With how many digits all numbers are. Recursive, as deep as the values are. */
-static int digits_of_all(const struct json_t *value, int digits)
-{
-    const char *key;
-    struct json_t *member;
-    void *at = NULL;
-
-    if (json_is_real(value))
-        return digits_of_real(json_real_value(value), digits);
-    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
-        digits = digits_of_all(json_array_get(value, i), digits);
-    while (json_is_object(value) && js_next(value, &at, &key, &member))
-        digits = digits_of_all(member, digits);
-    return digits;
-}
-
-void js_print(struct ps_buf *out, const struct json_t *value)
-{
-    const size_t digits = (size_t)digits_of_all(value, REAL_DIGITS);
-
-    (void)json_dump_callback(value, to_buf, out,
-                             JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY |
-                                 JSON_REAL_PRECISION(digits));
-}
-
-void js_print_pretty(struct ps_buf *out, const struct json_t *value)
-{
-    (void)json_dump_callback(value, to_buf, out, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    ps_buf_char(out, '\n');
-}
-
-char *js_text(const struct json_t *value)
-{
-    struct ps_buf buf;
-
-    ps_buf_init(&buf, SIZE_MAX - 1);
-    js_print(&buf, value);
-    return ps_buf_take(&buf);
 }
 
 struct json_t *js_object(void)

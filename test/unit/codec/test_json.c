@@ -44,6 +44,44 @@ static void text_is_compact_and_sorted(void **state)
     assert_string_equal(text_a, text_b);
 }
 
+/* The other printer is jansson's: hashes of texts that it has made are kept in objects. */
+static void both_printers_write_the_same(void **state)
+{
+    PS_AUTO_JS struct json_t *value = js_object();
+    struct json_t *many = js_child(value, "many"), *list = js_array();
+    struct codec_paths none;
+    struct ps_err err;
+    uint64_t hash;
+    char all[128] = {0};
+
+    (void)state;
+    for (int i = 1; i < 128; i++) {
+        const char name[] = {(char)i, 'x', '\0'};
+
+        all[i - 1] = (char)i;
+        js_set_int(many, name, i * -1000003);
+    }
+    js_set_str(value, "characters", all);
+    js_set_str(value, "more", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
+    js_push(list, js_object());
+    js_push(list, js_array());
+    js_push(list, js_null());
+    js_push(list, js_bool(true));
+    js_push(list, js_string(""));
+    js_set(value, "list", list);
+    for (int with_real = 0; with_real < 2; with_real++) {
+        PS_AUTO_FREE char *text = js_text(value);
+        PS_AUTO_BUF(pretty, CODEC_JSON_MAX);
+        PS_AUTO_BUF(compact, CODEC_JSON_MAX);
+
+        js_print_pretty(&pretty, value);
+        codec_paths_init(&none, NULL, 0);
+        assert_int_equal(codec_compact(&compact, ps_buf_get(&pretty), &none, 0, &hash, &err), 0);
+        assert_string_equal(text, ps_buf_text(&compact));
+        js_push(list, value_of("0.5"));
+    }
+}
+
 static void what_is_no_json_is_refused_with_its_place(void **state)
 {
     static const struct {
@@ -276,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_compact_and_sorted),
+        cmocka_unit_test(both_printers_write_the_same),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(readers_answer_absent_for_any_other_shape),
