@@ -44,6 +44,8 @@ void *ps_xrealloc(void *p, size_t size) __attribute__((returns_nonnull));
 char *ps_xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *ps_xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 void ps_free(void *p);
+/* Gives free pages back to the system: malloc itself keeps what a burst has taken. */
+void ps_memory_trim(void);
 /* Overwrites memory that held a secret before it is given back; the compiler cannot drop it. */
 void ps_wipe(void *p, size_t n);
 

@@ -2,6 +2,7 @@
 /* Allocation that never fails, and arenas. */
 #include "base/base.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,11 @@ char *ps_xstrndup(const char *s, size_t n)
 void ps_free(void *p)
 {
     free(p);
+}
+
+void ps_memory_trim(void)
+{
+    (void)malloc_trim(0); /* says whether there was anything */
 }
 
 void ps_wipe(void *p, size_t n)

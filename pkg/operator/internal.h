@@ -132,6 +132,8 @@ struct controller {
     struct http_server *admin, *scraped; /* health, metrics; NULL: none */
     struct operator__measures measures;
     struct loop_timer *retry; /* of the start, and of the stop */
+    struct loop_timer *trim;  /* set while there was work since memory was given back */
+    bool trim_due;
     char *namespace, *installation;
     char *version; /* of the API server, or NULL */
     struct ps_arena arena;

@@ -7,6 +7,8 @@
 #define CONCURRENCY_DEFAULT ((size_t)16)
 #define START_RETRY_MS      2000
 #define STOP_POLL_MS        10
+/* Between work and giving its memory back, and at most that often: it takes about a millisecond. */
+#define TRIM_MS             3000
 
 /* ---- the executor's questions --------------------------------------------------------------- */
 
@@ -57,11 +59,27 @@ static void on_absent(void *self, enum model_kind kind, const char *namespace, c
     operator__store_absent(&op->stores[kind], namespace, name);
 }
 
+static void on_trim(void *self)
+{
+    struct controller *op = self;
+
+    op->trim_due = false;
+    ps_memory_trim();
+}
+
+static void trim_later(struct controller *op)
+{
+    if (!op->trim_due)
+        loop_timer_set(op->trim, TRIM_MS);
+    op->trim_due = true;
+}
+
 static void on_done(void *self, const char *text, bool failed, int64_t retry_ms, int64_t min_ms)
 {
     struct controller *op = self;
     PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
 
+    trim_later(op);
     operator__measure_done(&op->measures, key.subject->kind, text, failed, retry_ms);
     if (failed) {
         (void)loop_queue_failed(op->queue, text, min_ms);
@@ -226,6 +244,7 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     op->queue = loop_queue_new(loop, concurrency, on_run, op);
     operator__measure_init(op, options->metrics, concurrency);
     op->retry = loop_timer_new(loop, on_timer, op);
+    op->trim = loop_timer_new(loop, on_trim, op);
     op->lease = options->lease;
     op->leading = op->lease == NULL;
     if (!op->leading)
@@ -265,6 +284,7 @@ void operator_free(struct controller *op)
     if (op->start_call != NULL)
         kube_cancel(op->start_call);
     loop_timer_free(op->retry);
+    loop_timer_free(op->trim);
     operator__sources_fini(op);
     exec_free(op->exec);
     operator__measure_fini(&op->measures);
