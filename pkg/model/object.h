@@ -5,8 +5,6 @@
 
 #include "base/base.h"
 
-struct json_t;
-
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
 enum model_kind {
@@ -120,9 +118,8 @@ struct model_object {
     bool pod_ready;
 };
 
-/* One block of memory; NULL when the object has no name, uid or resourceVersion. */
-struct model_object *model_object_new(enum model_kind kind, const struct json_t *object);
-/* The same from the object's text, without a tree. NULL and *err also when it is not JSON. */
+/* From the object's text; one block of memory. NULL and *err when it is not JSON, or has no name,
+ * uid or resourceVersion. */
 struct model_object *model_object_read(enum model_kind kind, struct ps_str text,
                                        struct ps_err *err) PS_MUST_CHECK;
 

@@ -3,10 +3,11 @@
  * What reading one object costs: as a tree (parse, projection; for our own kinds also the copy
  * without bookkeeping and its hash), and from its text. Times are the best of several rounds.
  *
- *     cc -O2 -D_GNU_SOURCE -Ipkg test/bench/reader.c build/release/libpenstock.a … -o bench
+ *     cc -O2 -D_GNU_SOURCE -Ipkg -Itest/unit test/bench/reader.c \
+ *         test/unit/support/object_tree.c build/release/libpenstock.a … -o bench
  *     bench test/bench/objects
  */
-#include "model/model.h"
+#include "support/object_tree.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -47,7 +48,7 @@ static void tree_projection(enum model_kind kind, struct ps_str text)
 {
     PS_AUTO_JS struct json_t *tree = parse(text);
 
-    ps_free(model_object_new(kind, tree));
+    ps_free(projection_of_tree(kind, tree));
 }
 
 /* What a store does with an object of our own kinds when it comes as a tree. */
@@ -59,7 +60,7 @@ static void tree_whole(enum model_kind kind, struct ps_str text)
     PS_AUTO_BUF(kept, TEXT_MAX);
     PS_AUTO_BUF(essential, TEXT_MAX);
 
-    ps_free(model_object_new(kind, tree));
+    ps_free(projection_of_tree(kind, tree));
     js_remove(metadata, "managedFields");
     js_remove(js_get(metadata, "annotations"), "kubectl.kubernetes.io/last-applied-configuration");
     js_print(&kept, copy);

@@ -3,6 +3,7 @@
  * Projections from text are those from trees: for every object in the golden files, for the objects
  * of the benchmark, and for a good many of what they become when members are lost or changed.
  */
+#include "support/object_tree.h"
 #include "support/projection.h"
 
 /* cmocka.h wants these before it. */
@@ -32,7 +33,7 @@ static size_t dice(size_t n)
 static void compare_text(const char *text, const struct json_t *tree)
 {
     for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
-        PS_AUTO_FREE struct model_object *want = model_object_new((enum model_kind)kind, tree);
+        PS_AUTO_FREE struct model_object *want = projection_of_tree((enum model_kind)kind, tree);
         PS_AUTO_FREE struct model_object *have =
             model_object_read((enum model_kind)kind, ps_str(text), NULL);
 

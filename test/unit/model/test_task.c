@@ -340,11 +340,18 @@ static void states_have_names_and_back(void **state)
 
 /* ---- projections ---------------------------------------------------------------------------- */
 
+static struct model_object *project_tree(enum model_kind kind, const struct json_t *json)
+{
+    PS_AUTO_FREE char *text = js_text(json); /* the projection borrows nothing */
+
+    return model_object_read(kind, ps_str(text), NULL);
+}
+
 static struct model_object *project(enum model_kind kind, const char *text)
 {
-    struct json_t *json PS_AUTO_JS = parse(text); /* the projection borrows nothing */
+    struct json_t *json PS_AUTO_JS = parse(text);
 
-    return model_object_new(kind, json);
+    return project_tree(kind, json);
 }
 
 #define META                                                                                       \
@@ -539,13 +546,13 @@ static void last_words_are_kept(void **state)
     while (text.n < 4096)
         ps_buf_char(&text, 'x');
     js_set_str(terminated, "message", ps_buf_text(&text));
-    struct model_object *o = model_object_new(MODEL_POD, json);
+    struct model_object *o = project_tree(MODEL_POD, json);
 
     assert_string_equal(o->cause_message, ps_buf_text(&text));
     ps_free(o);
     ps_buf_str(&text, "xx");
     js_set_str(terminated, "message", ps_buf_text(&text));
-    o = model_object_new(MODEL_POD, json);
+    o = project_tree(MODEL_POD, json);
     assert_int_equal(strlen(o->cause_message), 4096);
     ps_free(o);
 }

@@ -187,11 +187,18 @@ static void a_stream_has_limits(void **state)
 /* ---- projections
  * ---------------------------------------------------------------------------------------- */
 
+static struct model_object *project_tree(enum model_kind kind, const struct json_t *json)
+{
+    PS_AUTO_FREE char *text = js_text(json); /* the projection borrows nothing */
+
+    return model_object_read(kind, ps_str(text), NULL);
+}
+
 static struct model_object *project(enum model_kind kind, const char *text)
 {
-    struct json_t *json PS_AUTO_JS = parse(text); /* the projection borrows nothing */
+    struct json_t *json PS_AUTO_JS = parse(text);
 
-    return model_object_new(kind, json);
+    return project_tree(kind, json);
 }
 
 #define META                                                                                       \
@@ -394,7 +401,7 @@ static void long_texts_are_cut(void **state)
     while (text.n < 50000)
         ps_buf_str(&text, "ü");
     js_set_str(js_get(json, "status"), "message", ps_buf_text(&text));
-    struct model_object *o = model_object_new(MODEL_POD, json);
+    struct model_object *o = project_tree(MODEL_POD, json);
 
     assert_true(strlen(o->cause_message) <= 4096);
     struct json_t *again PS_AUTO_JS = js_string(o->cause_message);

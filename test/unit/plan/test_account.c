@@ -21,7 +21,9 @@ static struct json_t *plan_for(const char *account, const char *namespace,
     struct json_t *object PS_AUTO_JS = render_json(
         "{'metadata': {'name': 'zone', 'uid': 'a1', 'resourceVersion': '7', 'generation': 3}}");
     struct json_t *ns PS_AUTO_JS = namespace ? render_json(namespace) : NULL;
-    PS_AUTO_FREE struct model_object *target = ns ? model_object_new(MODEL_NAMESPACE, ns) : NULL;
+    PS_AUTO_FREE char *text = ns ? js_text(ns) : NULL;
+    PS_AUTO_FREE struct model_object *target =
+        ns ? model_object_read(MODEL_NAMESPACE, ps_str(text), NULL) : NULL;
 
     js_set(object, "spec", render_json(account));
     js_set(object, "status", js_copy(status));

@@ -56,7 +56,8 @@ static void read_account(struct snapshot *self)
 
 static struct model_object *project(enum model_kind kind, const struct json_t *object)
 {
-    struct model_object *o = model_object_new(kind, object);
+    PS_AUTO_FREE char *text = js_text(object);
+    struct model_object *o = model_object_read(kind, ps_str(text), NULL);
 
     ps_assert(o != NULL);
     return o;
