@@ -20,71 +20,7 @@
 #include "exec/exec.h"
 #include "operator/operator.h"
 #include "operator/slots.h"
-
-/* ---- store ----------------------------------------------------------------------------------- */
-
-/* Objects of one index key, by value of the pointers; no order. */
-struct operator__list {
-    const struct model_object **items;
-    size_t count, cap;
-};
-
-/* Kinds that are read whole keep their text beside the projection. */
-struct operator__entry {
-    struct model_object *object;
-    char *text;       /* JSON without managedFields, as codec_compact made it; or NULL */
-    uint64_t seen;    /* number of the list that last had it */
-    uint64_t essence; /* hash of what passes look at: all but status and resourceVersion */
-};
-
-struct operator__store {
-    enum model_kind kind;
-    bool whole;             /* keep the text */
-    struct ps_map entries;  /* "namespace/name" -> entry */
-    struct ps_map by_index; /* index key -> list */
-    /* NULL: any; else what a write of ours has brought stays out without it. Borrowed. */
-    const char *installation;
-    const char *(*index)(const struct model_object *object, struct ps_buf *key); /* NULL = none */
-    uint64_t list_number;
-    char *progress; /* the view is as new as this resourceVersion; NULL = not known */
-    bool synced;
-    /* Called after a change; before or after may be NULL. `essential`: something that a pass looks
-     * at. */
-    void (*changed)(struct controller *op, const struct model_object *before,
-                    const struct model_object *after, bool essential);
-    struct controller *op;
-    struct kube_reflector *reflector;
-    char *trouble; /* of the watch; NULL = in order */
-};
-
-void operator__store_init(struct operator__store *store, struct controller *op,
-                          enum model_kind kind);
-void operator__store_fini(struct operator__store *store);
-const struct operator__entry *operator__store_get(const struct operator__store *store,
-                                                  const char *namespace, const char *name);
-/* Of a kind that is kept whole, as a new reference. */
-struct json_t *operator__entry_tree(const struct operator__entry *entry);
-const struct operator__list *operator__store_list(const struct operator__store *store,
-                                                  const char *index_key);
-
-enum operator__origin {
-    OPERATOR__WATCH,  /* or a list */
-    OPERATOR__ANSWER, /* to a request of ours */
-    OPERATOR__WRITTEN /* as an operation has just left it: its spec is ours, while it is the same */
-};
-
-/* From the watch, or from an answer to a request of ours (dropped when the watch is
- * newer). PS_EINVAL, PS_ELIMIT: it cannot be read or kept, and what was known stays as it was. */
-int operator__store_put(struct operator__store *store, struct ps_str text,
-                        enum operator__origin origin, struct ps_err *err) PS_MUST_CHECK;
-/* uid and rv may be NULL: not known. */
-void operator__store_remove(struct operator__store *store, const struct kube_seen *seen);
-void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
-/* It is there, but cannot be read: what was known of it stays, also through a list. */
-void operator__store_keep(struct operator__store *store, const char *namespace, const char *name);
-void operator__store_list_begin(struct operator__store *store);
-void operator__store_list_end(struct operator__store *store, const char *rv);
-void operator__store_progress(struct operator__store *store, const char *rv);
+#include "operator/store.h"
 
 struct operator__account {
     struct ps_arena arena;
