@@ -86,7 +86,7 @@ struct model_object {
     const char *body_hash, *fixed_hash;  /* annotations */
     const char *installation;            /* label */
     int64_t revision;                    /* label; -1 = none */
-    int64_t generation;
+    int64_t generation, observed_generation; /* metadata's and the status's; 0 = none */
     int64_t created_ms; /* of our own kinds and Jobs; 0 = not readable */
     /* StreamDeployment, TaskLaunch: spec.platform and spec.streamName with their defaults */
     const char *platform, *stream_name;
@@ -94,7 +94,7 @@ struct model_object {
     enum model_task_phase task_phase;
     enum model_attempt_state attempt_state;
     /* Deployment, StatefulSet */
-    int64_t observed_generation, replicas, ready, updated, available, total;
+    int64_t replicas, ready, updated, available, total;
     const char *replicas_before_suspend;
     const char *failure_reason, *failure_message; /* condition ReplicaFailure */
     /* ControllerRevision */

@@ -72,13 +72,16 @@ static const struct field fields[] = {
     {MODEL_STREAM, TEXT, "spec.platform", TO(platform), 0},
     {MODEL_STREAM, TEXT, "spec.streamName", TO(stream_name), 0},
     {MODEL_STREAM, TEXT, "status.phase", TO(phase), 0},
+    {MODEL_STREAM, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {MODEL_STREAM, SEEN, CREATED, SEEN_CREATED, 0},
 
     {MODEL_TASK, TEXT, "spec.platform", TO(platform), 0},
+    {MODEL_TASK, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {MODEL_TASK, SEEN, CREATED, SEEN_CREATED, 0},
     {MODEL_TASK, SEEN, "status.phase", SEEN_PHASE, 0},
     {MODEL_TASK, SEEN, "status.steps", SEEN_STEPS, 0},
 
+    {MODEL_ACCOUNT, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {MODEL_ACCOUNT, SEEN, CREATED, SEEN_CREATED, 0},
 
     {WORKLOAD, NUMBER, "status.observedGeneration", TO(observed_generation), 0},

@@ -26,6 +26,9 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->uid = js_path_str(object, "metadata.uid");
     o->rv = js_path_str(object, "metadata.resourceVersion");
     o->generation = js_path_int(object, "metadata.generation", 0);
+    if (model_is_workload(o->kind) || o->kind == MODEL_STREAM || o->kind == MODEL_TASK ||
+        o->kind == MODEL_ACCOUNT)
+        o->observed_generation = js_path_int(object, "status.observedGeneration", 0);
     o->deleting = js_path_str(object, "metadata.deletionTimestamp") != NULL;
     o->has_owner = js_len(js_path(object, "metadata.ownerReferences")) > 0;
     o->owner = annotation(object, MODEL_ANNOTATION_OWNER);
@@ -49,7 +52,6 @@ static void read_workload(struct model_object *o, const struct json_t *object)
     const struct json_t *conditions = js_path(object, "status.conditions");
     const struct json_t *failure = model_condition_find(conditions, "ReplicaFailure");
 
-    o->observed_generation = js_path_int(object, "status.observedGeneration", 0);
     o->replicas = js_path_int(object, "spec.replicas", 1);
     o->total = js_path_int(object, "status.replicas", 0);
     o->ready = js_path_int(object, "status.readyReplicas", 0);
