@@ -90,34 +90,51 @@ void loop_backoff_reset(struct loop_backoff *backoff);
 
 /*
  * Keys wait until they are due, then are handed to `run`, at most `concurrency` at once and never
- * one key twice at once. A key added while it waits is not doubled: the earlier time wins. A key
- * added while it runs is run again after its loop_queue_done. First due, first served.
+ * one key twice at once. A key added while it waits is not doubled: the earlier time and the higher
+ * level win, and the later group. A key added while it runs is run again after its loop_queue_done.
+ *
+ * Of those that are due the highest level comes first, within a level the first due. A level is
+ * worth a minute of waiting, so that whatever waits is overtaken for two minutes at most.
+ *
+ * Keys of a group share a fate: a server that does not answer, say. A group never gets more than
+ * half of the places that others leave, so that there is always one for a key of another group.
  */
 struct loop_queue;
 typedef void loop_queue_run_fn(void *self, const char *key);
 
-#define LOOP_QUEUE_KEYS_MAX ((size_t)1000000)
-#define LOOP_RETRY_FIRST_MS 5 /* client-go: 5 ms, doubled for each failure … */
+enum loop_level {
+    LOOP_LISTED,  /* looked at because everything is */
+    LOOP_WOKEN,   /* something that it depends on has changed, or its time has come */
+    LOOP_CHANGED, /* new, or somebody has changed it: a human may be waiting */
+    LOOP_LEVELS
+};
+
+#define LOOP_QUEUE_KEYS_MAX   ((size_t)1000000)
+#define LOOP_QUEUE_GROUPS_MAX ((size_t)1000) /* more of them share one */
+#define LOOP_QUEUE_LEVEL_MS   60000
+#define LOOP_RETRY_FIRST_MS   5 /* client-go: 5 ms, doubled for each failure … */
 #define LOOP_RETRY_MAX_MS                                                                          \
     300000 /* … but 5 minutes instead of 1000 s: a human waits for it                            \
             */
 
 struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_queue_run_fn *run,
                                   void *self);
+void loop_queue_level_ms(struct loop_queue *queue, int64_t level_ms); /* for tests */
 void loop_queue_free(struct loop_queue *queue);
-void loop_queue_add(struct loop_queue *queue, const char *key);
-void loop_queue_add_after(struct loop_queue *queue, const char *key, int64_t delay_ms);
+/* group NULL: in none. */
+void loop_queue_add(struct loop_queue *queue, const char *key, const char *group,
+                    enum loop_level level, int64_t delay_ms);
 /* The run of the key has ended: forget its failures. retry_ms < 0: nothing more to do by itself;
- * >= 0: run it again after that time. */
+ * >= 0: run it again after that time, as woken. */
 void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms);
-/* The run has failed: again after the key's own backoff, and not before min_ms. Returns the delay.
- */
+/* The run has failed: again after the key's own backoff, at its level, and not before min_ms.
+ * Returns the delay. */
 int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min_ms);
 /* Stops handing out keys (a standby; shutdown). Running ones still call done. */
 void loop_queue_pause(struct loop_queue *queue);
 void loop_queue_resume(struct loop_queue *queue);
-/* Counts workqueue_…{controller,name}; both are `name`. Once, before the first key; the registry
- * outlives the queue. */
+/* Counts workqueue_…{controller,name}; both are `name`; the depth also by priority. Once, before
+ * the first key; the registry outlives the queue. */
 void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const char *name);
 size_t loop_queue_running(const struct loop_queue *queue);
 size_t loop_queue_waiting(const struct loop_queue *queue);

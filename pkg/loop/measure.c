@@ -59,9 +59,9 @@ static const struct metrics_desc works_desc = {
 };
 static const struct metrics_desc depth_desc = {
     .name = "workqueue_depth",
-    .help = "Current depth of workqueue: items that are due.",
+    .help = "Current depth of workqueue by workqueue and priority: items that are due.",
     .type = METRICS_GAUGE,
-    .labels = QUEUE_LABELS,
+    .labels = {"controller", "name", "priority"},
 };
 static const struct metrics_desc unfinished_desc = {
     .name = "workqueue_unfinished_work_seconds",
@@ -78,6 +78,12 @@ static const struct metrics_desc longest_desc = {
     .labels = QUEUE_LABELS,
 };
 
+static const char *const level_names[LOOP_LEVELS] = {
+    [LOOP_LISTED] = "listed",
+    [LOOP_WOKEN] = "woken",
+    [LOOP_CHANGED] = "changed",
+};
+
 void loop__queue_metrics_init(struct loop__queue_metrics *of, struct metrics *metrics,
                               const char *name, metrics_collect_fn *collect, void *self)
 {
@@ -88,7 +94,10 @@ void loop__queue_metrics_init(struct loop__queue_metrics *of, struct metrics *me
     of->retries = metrics_value(metrics, &retries_desc, values);
     of->waits = metrics_histogram(metrics, &waits_desc, values);
     of->works = metrics_histogram(metrics, &works_desc, values);
-    of->depth = metrics_value(metrics, &depth_desc, values);
+    for (size_t i = 0; i < LOOP_LEVELS; i++) {
+        of->depth[i] =
+            metrics_value(metrics, &depth_desc, (const char *[]){name, name, level_names[i]});
+    }
     of->unfinished = metrics_value(metrics, &unfinished_desc, values);
     of->longest = metrics_value(metrics, &longest_desc, values);
     of->hook = metrics_hook_new(metrics, collect, self);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The work queue: a binary heap of waiting keys by due time, and a map of all keys, waiting or
- * running. Keys are handed out from libuv's idle step, once a turn at most, so that sockets are
- * read between.
+ * The work queue: a heap of the keys whose time is to come, one in each group of those that are
+ * due, and a map of all keys, waiting or running. Keys are handed out from libuv's idle step, once
+ * a turn at most, so that sockets are read between.
  */
 #include "internal.h"
 
@@ -11,20 +11,27 @@
 #define NS_PER_MS 1000000
 
 enum item_state {
-    ITEM_WAITING, /* in the heap */
+    ITEM_DELAYED, /* in the heap of those that are not due */
+    ITEM_READY,   /* in its group's */
     ITEM_RUNNING, /* handed out, its done has not come */
 };
 
+/* When and how a key shall run. */
+struct turn {
+    struct loop__group *group;
+    enum loop_level level;
+    int64_t due_ms;
+};
+
 struct item {
+    struct loop__ranked place; /* delayed: by time; ready: by time and level */
     char *key;
     enum item_state state;
-    size_t at; /* index in the heap while waiting */
-    int64_t due_ms;
-    uint64_t seq;     /* first come, first served among equal times */
+    struct turn turn;
     int64_t since_ns; /* waiting: when it is or was due, as exactly as known; running: its start */
     int64_t earliest_ms; /* a server asked to wait until then */
     bool again;          /* added while running … */
-    int64_t again_ms;    /* … for this time */
+    struct turn next;    /* … for this turn */
     struct loop_backoff backoff;
 };
 
@@ -35,92 +42,83 @@ struct loop_queue {
     loop_queue_run_fn *run;
     void *self;
     size_t concurrency, running;
+    int64_t level_ms;
     struct ps_map items;
-    struct item **heap;
-    size_t count, cap;
+    struct loop__heap delayed;
+    struct loop__groups groups;
     uint64_t seq;
     bool paused, freed;
     struct loop__queue_metrics metrics;
 };
 
-/* ---- heap ----------------------------------------------------------------------------------- */
+/* ---- where it waits ------------------------------------------------------------------------- */
 
-static bool before(const struct item *a, const struct item *b)
+static struct item *item_at(struct loop__ranked *place)
 {
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->seq < b->seq;
+    return place ? PS_CONTAINER_OF(place, struct item, place) : NULL;
 }
 
-static void heap_place(struct loop_queue *queue, size_t at, struct item *item)
+static void start_waiting(struct loop_queue *queue, struct item *item)
 {
-    queue->heap[at] = item;
-    item->at = at;
-}
+    const struct turn *turn = &item->turn;
 
-static void heap_up(struct loop_queue *queue, struct item *item)
-{
-    size_t at = item->at;
-
-    while (at > 0 && before(item, queue->heap[(at - 1) / 2])) {
-        heap_place(queue, at, queue->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
+    item->state = turn->due_ms > loop_now_ms() ? ITEM_DELAYED : ITEM_READY;
+    if (item->state == ITEM_DELAYED) {
+        item->place.rank = turn->due_ms;
+        loop__heap_push(&queue->delayed, &item->place);
+    } else {
+        item->place.rank = turn->due_ms - (int64_t)turn->level * queue->level_ms;
+        loop__group_push(&queue->groups, turn->group, &item->place);
     }
-    heap_place(queue, at, item);
 }
 
-static void heap_down(struct loop_queue *queue, struct item *item)
+static void stop_waiting(struct loop_queue *queue, struct item *item)
 {
-    size_t at = item->at;
-
-    for (size_t child = 2 * at + 1; child < queue->count; child = 2 * at + 1) {
-        if (child + 1 < queue->count && before(queue->heap[child + 1], queue->heap[child]))
-            child++;
-        if (!before(queue->heap[child], item))
-            break;
-        heap_place(queue, at, queue->heap[child]);
-        at = child;
+    if (item->state == ITEM_DELAYED) {
+        loop__heap_remove(&queue->delayed, &item->place);
+    } else {
+        loop__group_remove(&queue->groups, item->turn.group, &item->place);
     }
-    heap_place(queue, at, item);
 }
 
-static void heap_push(struct loop_queue *queue, struct item *item)
+/* Those whose time has come join those that are ready. */
+static void ripen(struct loop_queue *queue)
 {
-    if (queue->count == queue->cap) {
-        queue->cap = queue->cap ? queue->cap * 2 : 16;
-        queue->heap = ps_xrealloc(queue->heap, queue->cap * sizeof(void *));
+    const int64_t now = loop_now_ms();
+    struct item *item;
+
+    while ((item = item_at(loop__heap_first(&queue->delayed))) != NULL &&
+           item->turn.due_ms <= now) {
+        stop_waiting(queue, item);
+        start_waiting(queue, item);
     }
-    item->at = queue->count++;
-    heap_up(queue, item);
 }
 
-static struct item *heap_pop(struct loop_queue *queue)
+static struct item *first_able(const struct loop_queue *queue)
 {
-    struct item *first = queue->heap[0];
-    struct item *last = queue->heap[--queue->count];
-
-    if (first != last) {
-        last->at = 0;
-        heap_down(queue, last);
-    }
-    return first;
+    return item_at(loop__groups_first(&queue->groups, queue->concurrency, queue->running));
 }
 
 /* ---- handing out ---------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *idle);
 
-/* Waits for what comes next: the first due key, if there is a free place for it. */
+/* Waits for what comes next: a key that is due, if there is a free place for it. */
 static void arm(struct loop_queue *queue)
 {
-    const bool able = !queue->paused && queue->count > 0 && queue->running < queue->concurrency;
-    const int64_t wait = able ? queue->heap[0]->due_ms - loop_now_ms() : 0;
+    const bool able = !queue->paused && queue->running < queue->concurrency;
 
-    if (able && wait <= 0) {
+    if (able)
+        ripen(queue);
+    const struct item *later = able ? item_at(loop__heap_first(&queue->delayed)) : NULL;
+
+    if (able && first_able(queue) != NULL) {
         ps_assert(uv_idle_start(&queue->idle, on_idle) == 0);
     } else {
         (void)uv_idle_stop(&queue->idle);
     }
-    if (able && wait > 0) {
-        loop_timer_set(queue->timer, wait);
+    if (later != NULL) {
+        loop_timer_set(queue->timer, later->turn.due_ms - loop_now_ms());
     } else {
         loop_timer_stop(queue->timer);
     }
@@ -141,22 +139,28 @@ static void note_start(const struct loop_queue *queue, struct item *item)
     item->since_ns = now_ns;
 }
 
+static void begin(struct loop_queue *queue, struct item *item)
+{
+    stop_waiting(queue, item);
+    item->state = ITEM_RUNNING;
+    item->again = false;
+    item->turn.group->running++;
+    queue->running++;
+    note_start(queue, item);
+    queue->run(queue->self, item->key);
+}
+
 static void hand_out(struct loop_queue *queue)
 {
-    const int64_t now = loop_now_ms();
-
+    ripen(queue);
     /* At most what waits now: a run that ends at once and asks for more gets it in the next turn.
      */
-    for (size_t n = queue->count; n > 0 && queue->count > 0; n--) {
-        if (queue->paused || queue->running >= queue->concurrency || queue->heap[0]->due_ms > now)
-            break;
-        struct item *item = heap_pop(queue);
+    for (size_t n = queue->groups.ready; n > 0; n--) {
+        struct item *item = queue->paused ? NULL : first_able(queue);
 
-        item->state = ITEM_RUNNING;
-        item->again = false;
-        note_start(queue, item);
-        queue->running++;
-        queue->run(queue->self, item->key);
+        if (item == NULL)
+            break;
+        begin(queue, item);
         if (queue->freed)
             return;
     }
@@ -185,10 +189,17 @@ struct loop_queue *loop_queue_new(struct loop *loop, size_t concurrency, loop_qu
     queue->concurrency = concurrency;
     queue->run = run;
     queue->self = self;
+    queue->level_ms = LOOP_QUEUE_LEVEL_MS;
     ps_map_init(&queue->items);
+    loop__groups_init(&queue->groups);
     ps_assert(uv_idle_init(&loop->uv, &queue->idle) == 0);
     queue->timer = loop_timer_new(loop, on_timer, queue);
     return queue;
+}
+
+void loop_queue_level_ms(struct loop_queue *queue, int64_t level_ms)
+{
+    queue->level_ms = level_ms;
 }
 
 static void item_free(struct item *item)
@@ -208,7 +219,8 @@ static void on_closed(uv_handle_t *idle)
     while (ps_map_next(&queue->items, &at, &key, &item))
         item_free(item);
     ps_map_fini(&queue->items);
-    ps_free(queue->heap);
+    loop__heap_fini(&queue->delayed);
+    loop__groups_fini(&queue->groups);
     ps_free(queue);
 }
 
@@ -235,38 +247,58 @@ static struct item *item_new(struct loop_queue *queue, const char *key)
     return item;
 }
 
-static void wait_until(struct loop_queue *queue, struct item *item, int64_t due_ms)
+/* Takes over the turn's share of its group. */
+static void wait_for(struct loop_queue *queue, struct item *item, struct turn turn)
 {
-    item->state = ITEM_WAITING;
-    item->due_ms = due_ms > item->earliest_ms ? due_ms : item->earliest_ms;
-    item->seq = queue->seq++;
-    item->since_ns = exact_due(item->due_ms);
+    if (turn.due_ms < item->earliest_ms)
+        turn.due_ms = item->earliest_ms;
+    item->turn = turn;
+    item->place.seq = queue->seq++;
+    item->since_ns = exact_due(turn.due_ms);
     metrics_add(queue->metrics.adds, 1);
-    heap_push(queue, item);
+    start_waiting(queue, item);
 }
 
-void loop_queue_add(struct loop_queue *queue, const char *key)
+/* Of two wishes for one run. Takes both over. */
+static struct turn join(struct loop_queue *queue, const struct turn *old, const struct turn *new)
 {
-    loop_queue_add_after(queue, key, 0);
+    loop__group_drop(&queue->groups, old->group);
+    return (struct turn){
+        .group = new->group,
+        .level = old->level > new->level ? old->level : new->level,
+        .due_ms = old->due_ms < new->due_ms ? old->due_ms : new->due_ms,
+    };
 }
 
-void loop_queue_add_after(struct loop_queue *queue, const char *key, int64_t delay_ms)
+/* It waits already: only what is new about it counts. */
+static void join_waiting(struct loop_queue *queue, struct item *item, struct turn turn)
 {
-    int64_t due_ms = loop_now_ms() + (delay_ms > 0 ? delay_ms : 0);
+    const int64_t due_ms = item->turn.due_ms;
+
+    if (turn.due_ms < item->earliest_ms)
+        turn.due_ms = item->earliest_ms;
+    stop_waiting(queue, item);
+    item->turn = join(queue, &item->turn, &turn);
+    if (item->turn.due_ms < due_ms)
+        item->since_ns = exact_due(item->turn.due_ms);
+    start_waiting(queue, item);
+}
+
+void loop_queue_add(struct loop_queue *queue, const char *key, const char *group,
+                    enum loop_level level, int64_t delay_ms)
+{
+    const struct turn turn = {.group = loop__group_take(&queue->groups, group),
+                              .level = level,
+                              .due_ms = loop_now_ms() + (delay_ms > 0 ? delay_ms : 0)};
     struct item *item = ps_map_get(&queue->items, key);
 
     if (item == NULL) {
-        wait_until(queue, item_new(queue, key), due_ms);
+        wait_for(queue, item_new(queue, key), turn);
     } else if (item->state == ITEM_RUNNING) {
-        item->again_ms = item->again && item->again_ms < due_ms ? item->again_ms : due_ms;
+        item->next = item->again ? join(queue, &item->next, &turn) : turn;
         item->again = true;
     } else {
-        due_ms = due_ms > item->earliest_ms ? due_ms : item->earliest_ms;
-        if (due_ms < item->due_ms) {
-            item->due_ms = due_ms;
-            item->since_ns = exact_due(due_ms);
-            heap_up(queue, item);
-        }
+        join_waiting(queue, item, turn);
     }
     arm(queue);
 }
@@ -277,44 +309,52 @@ static struct item *end_run(struct loop_queue *queue, const char *key)
 
     ps_assert(item != NULL && item->state == ITEM_RUNNING);
     queue->running--;
+    item->turn.group->running--;
     metrics_observe(queue->metrics.works, loop_now_ns() - item->since_ns);
     return item;
+}
+
+/* Its own wish for another run, and what was asked for meanwhile. */
+static void retry(struct loop_queue *queue, struct item *item, enum loop_level level,
+                  int64_t due_ms)
+{
+    const struct turn own = {.group = item->turn.group, .level = level, .due_ms = due_ms};
+
+    metrics_add(queue->metrics.retries, 1);
+    wait_for(queue, item, item->again ? join(queue, &own, &item->next) : own);
 }
 
 void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms)
 {
     struct item *item = end_run(queue, key);
-    const int64_t retry_at = loop_now_ms() + retry_ms;
 
     loop_backoff_reset(&item->backoff);
     item->earliest_ms = 0;
-    if (retry_ms < 0 && !item->again) {
-        (void)ps_map_remove(&queue->items, key);
-        item_free(item);
-    } else if (item->again && (retry_ms < 0 || item->again_ms < retry_at)) {
-        wait_until(queue, item, item->again_ms);
+    if (retry_ms >= 0) {
+        retry(queue, item, LOOP_WOKEN, loop_now_ms() + retry_ms);
     } else {
-        metrics_add(queue->metrics.retries, 1);
-        wait_until(queue, item, retry_at);
+        loop__group_drop(&queue->groups, item->turn.group);
+        if (item->again) {
+            wait_for(queue, item, item->next);
+        } else {
+            (void)ps_map_remove(&queue->items, key);
+            item_free(item);
+        }
     }
     arm(queue);
 }
 
+/* News that came while it ran may be the cure: they don't wait for the backoff, but they do for
+ * what a server has asked for. */
 int64_t loop_queue_failed(struct loop_queue *queue, const char *key, int64_t min_ms)
 {
     struct item *item = end_run(queue, key);
     const int64_t now = loop_now_ms();
-    int64_t due = now + loop_backoff_next(&item->backoff);
 
-    /* News that came while it ran may be the cure: they don't wait for the backoff, but they do for
-     * what a server has asked for. */
-    if (item->again && item->again_ms < due)
-        due = item->again_ms;
     item->earliest_ms = min_ms > 0 ? now + min_ms : 0;
-    metrics_add(queue->metrics.retries, 1);
-    wait_until(queue, item, due);
+    retry(queue, item, item->turn.level, now + loop_backoff_next(&item->backoff));
     arm(queue);
-    return item->due_ms > now ? item->due_ms - now : 0;
+    return item->turn.due_ms > now ? item->turn.due_ms - now : 0;
 }
 
 void loop_queue_pause(struct loop_queue *queue)
@@ -335,7 +375,7 @@ static void collect(void *self)
 {
     const struct loop_queue *queue = self;
     const int64_t now_ns = loop_now_ns();
-    int64_t due = 0, unfinished_ns = 0, longest_ns = 0;
+    int64_t due[LOOP_LEVELS] = {0}, unfinished_ns = 0, longest_ns = 0;
     size_t at = 0;
     const char *key;
     void *value;
@@ -344,14 +384,15 @@ static void collect(void *self)
         const struct item *item = value;
         const int64_t age_ns = now_ns - item->since_ns;
 
-        if (item->state == ITEM_WAITING) {
-            due += age_ns >= 0;
+        if (item->state != ITEM_RUNNING) {
+            due[item->turn.level] += age_ns >= 0;
         } else {
             unfinished_ns += age_ns;
             longest_ns = age_ns > longest_ns ? age_ns : longest_ns;
         }
     }
-    metrics_set(queue->metrics.depth, due);
+    for (size_t i = 0; i < LOOP_LEVELS; i++)
+        metrics_set(queue->metrics.depth[i], due[i]);
     metrics_set(queue->metrics.unfinished, unfinished_ns);
     metrics_set(queue->metrics.longest, longest_ns);
 }
@@ -368,5 +409,5 @@ size_t loop_queue_running(const struct loop_queue *queue)
 
 size_t loop_queue_waiting(const struct loop_queue *queue)
 {
-    return queue->count;
+    return queue->delayed.count + queue->groups.ready;
 }

@@ -64,7 +64,7 @@ void operator__recount(struct controller *op, const char *name)
 
     if (wait == 0)
         *next = now + COUNT_MS;
-    operator__enqueue_after(op, MODEL_ACCOUNT, NULL, name, wait);
+    operator__enqueue_after(op, MODEL_ACCOUNT, NULL, name, LOOP_WOKEN, wait);
 }
 
 void operator__recounts_fini(struct controller *op)

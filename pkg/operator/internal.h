@@ -133,11 +133,12 @@ void operator__key_print(struct ps_buf *out, enum model_kind kind, const char *n
 struct operator__key operator__key_parse(const char *text); /* operator__key_fini */
 void operator__key_fini(struct operator__key *key);
 /* Nothing enters the queue before the first lists are complete. */
-void operator__enqueue(struct controller *op, const struct model_object *object);
+void operator__enqueue(struct controller *op, const struct model_object *object,
+                       enum loop_level level);
 void operator__enqueue_after(struct controller *op, enum model_kind kind, const char *namespace,
-                             const char *name, int64_t delay_ms);
+                             const char *name, enum loop_level level, int64_t delay_ms);
 /* From the annotation "<kind>/<namespace>/<name>"; ignored when it is none. */
-void operator__enqueue_owner(struct controller *op, const char *owner);
+void operator__enqueue_owner(struct controller *op, const char *owner, enum loop_level level);
 
 /* snapshot.c */
 struct operator__about {

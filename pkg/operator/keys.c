@@ -62,20 +62,33 @@ void operator__key_fini(struct operator__key *key)
 
 /* ---- into the queue ------------------------------------------------------------------------- */
 
+/* Streams and launches of one account wait for the same servers; an account's own pass writes its
+ * status only. */
+static const char *group_of(const struct controller *op, enum model_kind kind,
+                            const char *namespace, const char *name)
+{
+    const struct operator__entry *entry =
+        kind != MODEL_ACCOUNT ? operator__store_get(&op->stores[kind], namespace, name) : NULL;
+
+    return entry ? entry->object->platform : NULL;
+}
+
 void operator__enqueue_after(struct controller *op, enum model_kind kind, const char *namespace,
-                             const char *name, int64_t delay_ms)
+                             const char *name, enum loop_level level, int64_t delay_ms)
 {
     PS_AUTO_BUF(key, KEY_MAX);
 
     if (!op->synced || op->stopping)
         return;
     operator__key_print(&key, kind, namespace, name);
-    loop_queue_add_after(op->queue, ps_buf_text(&key), delay_ms);
+    loop_queue_add(op->queue, ps_buf_text(&key), group_of(op, kind, namespace, name), level,
+                   delay_ms);
 }
 
-void operator__enqueue(struct controller *op, const struct model_object *object)
+void operator__enqueue(struct controller *op, const struct model_object *object,
+                       enum loop_level level)
 {
-    operator__enqueue_after(op, object->kind, object->namespace, object->name, 0);
+    operator__enqueue_after(op, object->kind, object->namespace, object->name, level, 0);
 }
 
 /* The kind of an owner annotation, when it has children. */
@@ -89,7 +102,7 @@ static bool owner_kind(struct ps_str name, enum model_kind *kind)
     return false;
 }
 
-void operator__enqueue_owner(struct controller *op, const char *owner)
+void operator__enqueue_owner(struct controller *op, const char *owner, enum loop_level level)
 {
     struct ps_str rest = ps_str(owner), word, namespace;
     enum model_kind kind;
@@ -99,5 +112,5 @@ void operator__enqueue_owner(struct controller *op, const char *owner)
         !ps_str_split(&rest, '/', &namespace) || namespace.n == 0 || rest.n == 0)
         return;
     ps_buf_view(&ns, namespace);
-    operator__enqueue_after(op, kind, ps_buf_text(&ns), rest.p, 0);
+    operator__enqueue_after(op, kind, ps_buf_text(&ns), rest.p, level, 0);
 }

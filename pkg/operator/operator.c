@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define CONCURRENCY_DEFAULT ((size_t)16)
+#define CONCURRENCY_DEFAULT ((size_t)32) /* 16 for one account: loop/queue.c keeps a share back */
 #define START_RETRY_MS      2000
 #define STOP_POLL_MS        10
 /* Between work and giving its memory back, and at most that often: it takes about a millisecond. */

@@ -22,7 +22,7 @@ struct operator_options {
     /* NULL: it leads from the start. Else it is a standby, with its caches in step, until
      * operator_lead; the lease is the caller's, who fences the client with it. */
     struct kube_lease *lease;
-    size_t concurrency; /* keys in work at once; 0 = 16 */
+    size_t concurrency; /* keys in work at once; 0 = 32 */
 };
 
 struct controller;

@@ -14,7 +14,8 @@ static bool is_settled(const struct model_object *task)
            task->task_phase == MODEL_TASK_STOPPED;
 }
 
-/* Streams for which `matches` says yes, and launches that are not over. */
+/* Streams for which `matches` says yes, and launches that are not over. They may be all that there
+ * are: who has changed something of his own does not wait behind them. */
 static void enqueue_users(struct controller *op,
                           bool (*matches)(const struct model_object *, const char *),
                           const char *what)
@@ -30,7 +31,7 @@ static void enqueue_users(struct controller *op,
             const struct model_object *user = ((struct operator__entry *)value)->object;
 
             if (matches(user, what) && !is_settled(user))
-                operator__enqueue(op, user);
+                operator__enqueue(op, user, LOOP_LISTED);
         }
     }
 }
@@ -80,10 +81,10 @@ static void child_changed(struct controller *op, const struct model_object *befo
         model_object_same(before, after))
         return;
     if (before != NULL && before->owner != NULL)
-        operator__enqueue_owner(op, before->owner);
+        operator__enqueue_owner(op, before->owner, LOOP_WOKEN);
     if (after != NULL && after->owner != NULL &&
         !ps_streq(after->owner, before ? before->owner : NULL))
-        operator__enqueue_owner(op, after->owner);
+        operator__enqueue_owner(op, after->owner, LOOP_WOKEN);
 }
 
 static bool same_pod(const struct model_object *a, const struct model_object *b)
@@ -109,7 +110,7 @@ static void pod_changed(struct controller *op, const struct model_object *before
             operator__store_get(&op->stores[kinds[i]], pod->namespace, pod->app_id);
 
         if (workload != NULL && workload->object->owner != NULL)
-            operator__enqueue_owner(op, workload->object->owner);
+            operator__enqueue_owner(op, workload->object->owner, LOOP_WOKEN);
     }
 }
 
@@ -121,7 +122,7 @@ static void enqueue_rivals(struct controller *op, const struct model_object *str
         operator__store_list(&op->stores[MODEL_STREAM], index_stream_name(stream, &key));
 
     for (size_t i = 0; rivals != NULL && i < rivals->count; i++)
-        operator__enqueue(op, rivals->items[i]);
+        operator__enqueue(op, rivals->items[i], LOOP_WOKEN);
 }
 
 static void stream_changed(struct controller *op, const struct model_object *before,
@@ -134,7 +135,7 @@ static void stream_changed(struct controller *op, const struct model_object *bef
     ps_assert(stream != NULL);
     if (!essential)
         return;
-    operator__enqueue(op, stream);
+    operator__enqueue(op, stream, LOOP_CHANGED);
     if (after == NULL)
         enqueue_rivals(op, before);
     if (ps_streq(old_platform, new_platform))
@@ -154,7 +155,7 @@ static void account_changed(struct controller *op, const struct model_object *be
     operator__account_changed(op, before, after);
     if (!essential)
         return;
-    operator__enqueue(op, account);
+    operator__enqueue(op, account, LOOP_CHANGED);
     enqueue_users(op, is_on_platform, account->name);
 }
 
@@ -182,7 +183,7 @@ static void namespace_changed(struct controller *op, const struct model_object *
 
         if (!ps_streq(account->account->namespace, name))
             continue;
-        operator__enqueue(op, object);
+        operator__enqueue(op, object, LOOP_WOKEN);
         enqueue_users(op, is_on_platform, object->name);
     }
 }
@@ -237,6 +238,12 @@ bool operator__all_synced(const struct controller *op)
     return true;
 }
 
+/* Has a pass seen it as it is now? */
+static bool is_served(const struct model_object *object)
+{
+    return object->observed_generation != 0 && object->observed_generation >= object->generation;
+}
+
 /* What has passes, and the owners of what we made: they may be gone. */
 static void enqueue_store(struct controller *op, const struct source *source)
 {
@@ -248,9 +255,9 @@ static void enqueue_store(struct controller *op, const struct source *source)
         const struct model_object *object = ((struct operator__entry *)value)->object;
 
         if (operator__is_subject(source->kind)) {
-            operator__enqueue(op, object);
+            operator__enqueue(op, object, is_served(object) ? LOOP_LISTED : LOOP_CHANGED);
         } else if (source->selector == OURS && object->owner != NULL) {
-            operator__enqueue_owner(op, object->owner);
+            operator__enqueue_owner(op, object->owner, LOOP_LISTED);
         }
     }
 }

@@ -53,7 +53,7 @@ void operator__task_changed(struct controller *op, const struct model_object *be
         operator__slots_forget(&op->slots, before->namespace, before->name);
     }
     if (essential)
-        operator__enqueue(op, task);
+        operator__enqueue(op, task, LOOP_CHANGED);
 }
 
 void operator__task_ended(struct controller *op, const struct operator__key *key, bool failed,
@@ -68,7 +68,7 @@ void operator__task_ended(struct controller *op, const struct operator__key *key
 
 static void on_next(void *self, const char *namespace, const char *name)
 {
-    operator__enqueue_after(self, MODEL_TASK, namespace, name, 0);
+    operator__enqueue_after(self, MODEL_TASK, namespace, name, LOOP_WOKEN, 0);
 }
 
 void operator__slots_changed(void *self, const char *account, bool freed)

@@ -67,7 +67,7 @@ static void leads_to(struct fixture *f, const char *owner, const char *expected)
 {
     struct loop_timer *timer = loop_timer_new(f->op.loop, on_late, f->op.loop);
 
-    operator__enqueue_owner(&f->op, owner);
+    operator__enqueue_owner(&f->op, owner, LOOP_WOKEN);
     loop_timer_set(timer, 10);
     loop_run(f->op.loop);
     loop_timer_free(timer);

@@ -147,7 +147,7 @@ static void passes_stores_and_slots_are_counted(void **state)
                            "result=\"success\"} 0"));
     until(&api, "controller_runtime_active_workers{controller=\"tasklaunch\"} 0");
     assert_true(has(&api, "controller_runtime_max_concurrent_reconciles{"
-                          "controller=\"platformaccount\"} 16"));
+                          "controller=\"platformaccount\"} 32"));
     teardown(&api);
 }
 
