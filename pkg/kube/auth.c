@@ -31,6 +31,7 @@ static void open_pools(struct kube_client *client)
         .insecure = config->insecure,
     };
 
+    options.max_connections = KUBE__REQUEST_CONNECTIONS;
     client->pools[KUBE__REQUESTS] = http_client_new(client->loop, &options);
     options.max_connections = WATCH_CONNECTIONS;
     client->pools[KUBE__WATCHES] = http_client_new(client->loop, &options);

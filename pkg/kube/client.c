@@ -5,11 +5,14 @@
 #include <string.h>
 
 #define REQUEST_TIMEOUT_MS 32000
+/* Under way; more wait. Fewer than the pool has connections: pages of lists have some, too. */
+#define CALLS_AT_ONCE      ((size_t)(KUBE__REQUEST_CONNECTIONS - 16))
 
 struct kube_call {
     struct kube_client *client;
     struct kube_call *prev, *next;
     struct kube__exchange *exchange;
+    struct loop_ticket *ticket;
     struct loop_timer *timer; /* only to report an error that was found before sending */
     enum kube_verb verb;
     bool tree; /* the answer is wanted as one */
@@ -29,6 +32,7 @@ struct kube_client *kube_client_new(struct loop *loop, const struct kube_config 
 
     client->loop = loop;
     client->user_agent = ps_xstrdup(user_agent);
+    client->gate = loop_gate_new(CALLS_AT_ONCE);
     kube__auth_init(client, config);
     return client;
 }
@@ -38,8 +42,10 @@ void kube_client_free(struct kube_client *client)
     if (client == NULL)
         return;
     ps_assert(client->reflectors == 0);
+    loop_gate_close(client->gate);
     while (client->calls != NULL)
         kube_cancel(client->calls);
+    loop_gate_free(client->gate);
     kube__auth_fini(client);
     kube__tally_free(client->tally);
     ps_free(client->user_agent);
@@ -182,6 +188,7 @@ static void call_unlink(struct kube_call *call)
 
 static void call_free(struct kube_call *call)
 {
+    loop_gate_leave(call->ticket);
     loop_timer_free(call->timer);
     ps_free(call->url);
     ps_free(call->body);
@@ -248,6 +255,8 @@ static void on_answer(void *self, const struct http_response *answer)
     PS_AUTO_JS struct json_t *body = NULL;
 
     call->exchange = NULL;
+    loop_gate_leave(call->ticket); /* now: the client may be gone after the callback */
+    call->ticket = NULL;
     log_answer(call, answer);
     if (answer->err.code == 0 && answer->status >= 200 && answer->status < 300) {
         (void)take_answer(answer->body, call, &response, &body);
@@ -276,8 +285,9 @@ static bool may_write(void *self)
     return client->may_write == NULL || client->may_write(client->may_write_self);
 }
 
-static void start(struct kube_call *call)
+static void start(void *self)
 {
+    struct kube_call *call = self;
     const struct http_header headers[] = {
         {"Accept", "application/json"},
         {"Content-Type", verbs[call->verb].content_type},
@@ -295,6 +305,12 @@ static void start(struct kube_call *call)
     };
 
     call->exchange = kube__exchange_start(call->client, KUBE__REQUESTS, &send);
+}
+
+/* What answers for one namespace (an admission webhook, say) may hang. */
+static const char *call_group(const struct kube_request *request)
+{
+    return !request->raw && request->kind->namespaced ? request->namespace : NULL;
 }
 
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
@@ -319,7 +335,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
     }
     call->url = ps_buf_take(&url);
     call->body = make_body(request);
-    start(call);
+    call->ticket = loop_gate_enter(client->gate, call_group(request), start, call);
     return call;
 }
 

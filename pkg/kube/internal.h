@@ -37,6 +37,8 @@ enum kube__pool {
     KUBE__POOLS
 };
 
+#define KUBE__REQUEST_CONNECTIONS 80
+
 struct kube_client {
     struct loop *loop;
     char *user_agent;
@@ -46,6 +48,7 @@ struct kube_client {
     int64_t token_read_ms, tls_read_ms;
     struct kube__exchange *exchanges;
     struct kube_call *calls;
+    struct loop_gate *gate; /* of the calls */
     size_t reflectors;
     bool (*may_write)(void *self); /* NULL = always */
     void *may_write_self;

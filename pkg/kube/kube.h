@@ -103,7 +103,10 @@ struct kube_call;
  * PS_EDENIED, 404 PS_ENOENT, 409 AlreadyExists PS_EEXIST, other 409 PS_ECONFLICT, 410 PS_EGONE,
  * 413 PS_ELIMIT, 429 PS_ETHROTTLED, 5xx PS_ESERVER. A 401 re-reads the token file and tries once
  * more (GET or not: a 401 has no effect). Nothing else is retried here. Creates, patches and
- * updates ask for fieldManager=penstock and fieldValidation=Strict. */
+ * updates ask for fieldManager=penstock and fieldValidation=Strict.
+ *
+ * 64 calls are under way at once, those of one namespace in half of the places that others leave;
+ * more wait, and their time-out begins when they are sent. */
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);

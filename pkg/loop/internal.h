@@ -48,6 +48,7 @@ struct loop__group {
     size_t at;    /* its place in busy */
 };
 
+/* Of a queue, or of a gate. */
 struct loop__groups {
     struct ps_map by_name;
     struct loop__group none;   /* of keys without a group: no share is kept from them */

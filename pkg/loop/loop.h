@@ -139,4 +139,21 @@ void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const
 size_t loop_queue_running(const struct loop_queue *queue);
 size_t loop_queue_waiting(const struct loop_queue *queue);
 
+/* ---- gate ------------------------------------------------------------------------------------ */
+
+/* Lets so many in at once, in the order of their coming; those of one group get at most half of the
+ * places that the others leave. group NULL: in none. */
+struct loop_gate;
+struct loop_ticket;
+/* From inside loop_gate_enter or, later, from inside another's loop_gate_leave: it only starts
+ * something. */
+typedef void loop_gate_fn(void *self);
+struct loop_gate *loop_gate_new(size_t places);
+void loop_gate_close(struct loop_gate *gate); /* lets nobody in any more */
+void loop_gate_free(struct loop_gate *gate);  /* NULL is fine; all tickets have left */
+struct loop_ticket *loop_gate_enter(struct loop_gate *gate, const char *group, loop_gate_fn *go,
+                                    void *self);
+/* Ends the waiting, or the stay. NULL is fine. */
+void loop_gate_leave(struct loop_ticket *ticket);
+
 #endif

@@ -691,6 +691,41 @@ static void requests_are_counted(void **state)
     metrics_free(metrics);
 }
 
+static void silent_for_dead(void *self, struct script_peer *peer,
+                            const struct script_request *request)
+{
+    (void)self;
+    if (strstr(request->target, "/dead/") == NULL)
+        script_reply(peer, 200, "", "{}");
+}
+
+/* More calls than there are connections, and none is answered: there is room for those of another
+ * namespace, and for the next silent one. */
+static void a_silent_namespace_leaves_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    setup(&f);
+    f.server = silent_for_dead;
+    for (int i = 0; i < 100; i++) {
+        (void)kube_send(f.client,
+                        &(struct kube_request){
+                            .verb = KUBE_GET, .kind = &pods, .namespace = "dead", .name = "a"},
+                        on_done, &f);
+    }
+    script_wait(f.loop, 50);
+    assert_int_equal(script_count(f.script), 32);
+    for (int i = 0; i < 3; i++) {
+        submit(&f, &(struct kube_request){
+                       .verb = KUBE_GET, .kind = &pods, .namespace = "live", .name = "a"});
+        assert_int_equal(f.last.code, 0);
+    }
+    assert_int_equal(script_count(f.script), 35);
+    teardown(&f);
+    assert_int_equal(f.done, 3); /* those that wait are cancelled silently */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -710,6 +745,7 @@ int main(void)
         cmocka_unit_test(a_shut_fence_lets_nothing_be_written),
         cmocka_unit_test(a_second_try_is_fenced_too),
         cmocka_unit_test(requests_are_counted),
+        cmocka_unit_test(a_silent_namespace_leaves_room),
     };
 
     codec_init();

@@ -286,6 +286,8 @@ static void on_request(void *self, struct script_peer *peer, const struct script
         refuse(peer, fault->status, "Told");
         return;
     }
+    if (fault != NULL && fault->how == API_HANG)
+        return;
     const struct outcome outcome = fault != NULL && fault->how == API_DROP
                                        ? (struct outcome){0}
                                        : perform(api, request->method, &t, request->body);

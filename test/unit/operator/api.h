@@ -17,6 +17,7 @@ enum api_how {
     API_REFUSE, /* answers with the status, and does nothing */
     API_LOSE,   /* does it, and closes without an answer */
     API_DROP,   /* does nothing, and closes without an answer */
+    API_HANG,   /* does nothing, and never answers */
 };
 
 /* What happens to requests whose journal line begins like that. */

@@ -336,7 +336,7 @@ struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
     ps_assert(uv_tcp_init(loop_uv(loop), &script->tcp) == 0);
     ps_assert(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
     ps_assert(uv_tcp_bind(&script->tcp, (const struct sockaddr *)&address, 0) == 0);
-    ps_assert(uv_listen((uv_stream_t *)&script->tcp, 16, on_connection) == 0);
+    ps_assert(uv_listen((uv_stream_t *)&script->tcp, 128, on_connection) == 0);
     ps_assert(uv_tcp_getsockname(&script->tcp, (struct sockaddr *)&address, &size) == 0);
     script->port = ntohs(address.sin_port);
     set_url(script, "http");
