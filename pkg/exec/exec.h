@@ -49,6 +49,9 @@ void exec_free(struct exec *exec); /* cancels all jobs; no callback after this *
 /* `done` may come before this returns, when there is nothing to fetch and nothing to write. */
 void exec_run(struct exec *exec, const char *key);
 
+/* Logs, once for each, the jobs that have run for longer, and what they wait for. How many. */
+size_t exec_tell_slow(struct exec *exec, int64_t slow_ms);
+
 /* Between two jobs of the key: there are writes of it whose effect is not known. */
 bool exec_in_doubt(const struct exec *exec, const char *key);
 

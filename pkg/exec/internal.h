@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside exec: job.c runs a job, memory.c keeps what it has learned, doubt.c what is not known of
- * its writes, event.c tells events, voice.c which ones were told already. */
+ * its writes, event.c tells events, voice.c which ones were told already, slow.c which jobs take
+ * long. */
 #ifndef PS_EXEC_INTERNAL_H
 #define PS_EXEC_INTERNAL_H
 
@@ -47,9 +48,11 @@ struct exec__job {
     char *key;
     struct exec__memory memory;
     struct plan *plan;
-    int stage;        /* the next one to start */
-    size_t pending;   /* calls under way */
-    int rounds;       /* plans asked for */
+    int stage;      /* the next one to start */
+    size_t pending; /* calls under way */
+    int rounds;     /* plans asked for */
+    int64_t started_ms;
+    bool told_slow;
     bool failed;      /* an operation of this job has failed */
     bool retry;       /* … in a way that may pass by itself */
     int64_t min_ms;   /* the server asked to wait */
@@ -68,6 +71,9 @@ struct exec__call {
     void (*answer)(struct exec__call *call, const struct kube_response *response);
     struct exec__doubt doubt; /* of a read-back */
 };
+
+/* What it waits for: "POST https://… and 2 more". */
+void exec__job_print(const struct exec__job *job, struct ps_buf *out);
 
 /* ---- voice.c -------------------------------------------------------------------------------- */
 

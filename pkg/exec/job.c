@@ -489,6 +489,7 @@ void exec_run(struct exec *exec, const char *key)
 
     job->exec = exec;
     job->key = ps_xstrdup(key);
+    job->started_ms = loop_now_ms();
     ps_assert(ps_map_put(&exec->jobs, key, job) == NULL);
     if (!settle_doubts(job))
         plan_again(job);

@@ -339,6 +339,12 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
     return call;
 }
 
+void kube_call_print(const struct kube_call *call, struct ps_buf *out)
+{
+    ps_buf_printf(out, "%s %s%s", verbs[call->verb].method, call->url ? call->url : "(no URL)",
+                  call->exchange ? "" : " (not sent yet)");
+}
+
 void kube_cancel(struct kube_call *call)
 {
     if (call == NULL)

@@ -110,6 +110,8 @@ struct kube_call;
 struct kube_call *kube_send(struct kube_client *client, const struct kube_request *request,
                             kube_done_fn *done, void *self);
 void kube_cancel(struct kube_call *call);
+/* For people: "POST <URL>". */
+void kube_call_print(const struct kube_call *call, struct ps_buf *out);
 
 /* ---- leadership ----------------------------------------------------------------------------- */
 

@@ -67,18 +67,17 @@ struct controller {
     struct loop_queue *queue;
     struct http_server *admin, *scraped; /* health, metrics; NULL: none */
     struct operator__measures measures;
-    struct loop_timer *retry; /* of the start, and of the stop */
     struct loop_timer *trim;  /* set while there was work since memory was given back */
     bool trim_due;
+    struct loop_timer *retry, *slow; /* start and stop; looks for jobs that take long */
     char *namespace, *installation;
     char *version; /* of the API server, or NULL */
     struct ps_arena arena;
     struct model_properties account_vars;
     struct operator__store stores[MODEL_KIND_COUNT];
-    struct ps_map accounts;   /* name -> operator__account */
-    struct ps_map registries; /* namespace -> model_registry */
-    struct ps_map
-        registries_told; /* "namespace/name" -> resourceVersion whose problems were told, owned */
+    struct ps_map accounts;        /* name -> operator__account */
+    struct ps_map registries;      /* namespace -> model_registry */
+    struct ps_map registries_told; /* "namespace/name" -> resourceVersion that was told, owned */
     struct operator__slots slots;
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */

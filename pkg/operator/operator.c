@@ -9,6 +9,8 @@
 #define STOP_POLL_MS        10
 /* Between work and giving its memory back, and at most that often: it takes about a millisecond. */
 #define TRIM_MS             3000
+#define SLOW_MS             300000 /* a job that takes longer is told … */
+#define SLOW_POLL_MS        60000  /* … a minute later at most */
 
 /* ---- the executor's questions --------------------------------------------------------------- */
 
@@ -155,6 +157,14 @@ bool operator__may_tell(const struct controller *op)
     return op->synced && op->leading && !op->stopping;
 }
 
+static void on_slow(void *self)
+{
+    struct controller *op = self;
+
+    (void)exec_tell_slow(op->exec, SLOW_MS);
+    loop_timer_set(op->slow, SLOW_POLL_MS);
+}
+
 /* ---- stop ----------------------------------------------------------------------------------- */
 
 static void on_timer(void *self)
@@ -245,6 +255,8 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     operator__measure_init(op, options->metrics, concurrency);
     op->retry = loop_timer_new(loop, on_timer, op);
     op->trim = loop_timer_new(loop, on_trim, op);
+    op->slow = loop_timer_new(loop, on_slow, op);
+    loop_timer_set(op->slow, SLOW_POLL_MS);
     op->lease = options->lease;
     op->leading = op->lease == NULL;
     if (!op->leading)
@@ -285,6 +297,7 @@ void operator_free(struct controller *op)
         kube_cancel(op->start_call);
     loop_timer_free(op->retry);
     loop_timer_free(op->trim);
+    loop_timer_free(op->slow);
     operator__sources_fini(op);
     exec_free(op->exec);
     operator__measure_fini(&op->measures);

@@ -2,6 +2,8 @@
 /* Rounds, keys, and the end. */
 #include "job.h"
 
+#include "exec/internal.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,6 +122,45 @@ static void the_end_cancels_everything(void **state)
     }
 }
 
+static void a_job_that_takes_long_is_told_once(void **state)
+{
+    (void)state;
+    struct job_fixture f;
+    struct job_rule rules[] = {{.line = "PATCH " JOB_DEPLOYMENTS "/a", .how = JOB_HOLD},
+                               {.line = "PATCH " JOB_DEPLOYMENTS "/b", .how = JOB_HOLD},
+                               {.line = "PATCH " JOB_DEPLOYMENTS "/c", .how = JOB_HOLD},
+                               {.line = "PATCH " JOB_DEPLOYMENTS "/d", .how = JOB_HOLD},
+                               {.line = "PATCH " JOB_DEPLOYMENTS "/e", .how = JOB_HOLD},
+                               {0}};
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+
+    job_setup(&f, rules);
+    struct plan *plan = job_prepare(&f, 0);
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++)
+        job_op(plan, 0, PLAN_PATCH, MODEL_DEPLOYMENT, names[i]);
+    f.stop_at_held = PS_ARRAY_LEN(names);
+    exec_run(f.exec, JOB_KEY);
+    assert_true(script_run(f.loop, JOB_ENOUGH_MS));
+    PS_AUTO_BUF(words, 4096);
+    PS_AUTO_BUF(expected, 4096);
+
+    exec__job_print(ps_map_get(&f.exec->jobs, JOB_KEY), &words);
+    for (char name = 'e'; name >= 'c'; name--) {
+        ps_buf_printf(&expected, "PATCH %s" JOB_DEPLOYMENTS "/%c?%s%s", script_url(f.script), name,
+                      "fieldManager=penstock&fieldValidation=Strict",
+                      name > 'c' ? ", " : " and 2 more");
+    }
+    assert_string_equal(ps_buf_text(&words), ps_buf_text(&expected));
+    assert_int_equal(exec_tell_slow(f.exec, 60000), 0);
+    script_wait(f.loop, 5);
+    assert_int_equal(exec_tell_slow(f.exec, 1), 1);
+    assert_int_equal(exec_tell_slow(f.exec, 1), 0);
+    assert_int_equal(job_let_go(&f, true), PS_ARRAY_LEN(names));
+    job_until_done(&f, 1);
+    job_teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_key_runs_again_after_its_end),
         cmocka_unit_test(keys_do_not_wait_for_each_other),
         cmocka_unit_test(the_end_cancels_everything),
+        cmocka_unit_test(a_job_that_takes_long_is_told_once),
     };
 
     return cmocka_run_group_tests_name("exec/life", tests, NULL, NULL);
