@@ -38,6 +38,23 @@ enum ps_class ps_code_class(int code)
     return codes[index_of(code)].class;
 }
 
+#define WAIT_MAX_MS 300000 /* a human waits, too */
+
+int64_t ps_err_wait_ms(const struct ps_err *err)
+{
+    static const int64_t least_ms[] = {
+        [PS_CLASS_RETRY] = 500, /* a server in trouble is not asked again at once */
+        [PS_CLASS_CONFLICT] = 0, [PS_CLASS_THROTTLED] = 1000, /* what API servers ask for when they
+                                                                 say so */
+        [PS_CLASS_AUTH] = 1000, /* permissions are not granted within milliseconds */
+        [PS_CLASS_INVALID] = 0,  [PS_CLASS_GONE] = 0,         [PS_CLASS_FOREIGN] = 0,
+    };
+    const int64_t least = err->code != 0 ? least_ms[ps_code_class(err->code)] : 0;
+    const int64_t asked = err->retry_after_ms < WAIT_MAX_MS ? err->retry_after_ms : WAIT_MAX_MS;
+
+    return asked > least ? asked : least;
+}
+
 /* A cut text must not end in the middle of a UTF-8 sequence: JSON writers refuse it. */
 static void cut_at_character(char *text, size_t size)
 {

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#define TROUBLE_MIN_MS 500 /* a server in trouble is not asked again at once */
-#define ROUNDS_MAX     12  /* plans of one job; a planner that asks longer waits for its backoff */
+#define ROUNDS_MAX 12 /* plans of one job; a planner that asks longer waits for its backoff */
 
 static void plan_again(struct exec__job *job);
 
@@ -50,13 +49,12 @@ start_call(struct exec__job *job, const struct kube_request *request, size_t ind
     return call;
 }
 
-/* The longest wait that an answer asks for is the job's. */
+/* The longest wait of an answer is the job's. */
 static void note_wait(struct exec__job *job, const struct kube_response *response)
 {
-    if (response->err.retry_after_ms > job->min_ms)
-        job->min_ms = response->err.retry_after_ms;
-    if (ps_code_class(response->code) == PS_CLASS_RETRY && job->min_ms < TROUBLE_MIN_MS)
-        job->min_ms = TROUBLE_MIN_MS;
+    const int64_t wait_ms = ps_err_wait_ms(&response->err);
+
+    job->min_ms = wait_ms > job->min_ms ? wait_ms : job->min_ms;
 }
 
 /* ---- the end of a job ----------------------------------------------------------------------- */

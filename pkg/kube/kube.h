@@ -102,8 +102,9 @@ struct kube_call;
 /* The call is valid until done or kube_cancel. Error mapping: 400/422 PS_EINVAL, 401 PS_EAUTH, 403
  * PS_EDENIED, 404 PS_ENOENT, 409 AlreadyExists PS_EEXIST, other 409 PS_ECONFLICT, 410 PS_EGONE,
  * 413 PS_ELIMIT, 429 PS_ETHROTTLED, 5xx PS_ESERVER. A 401 re-reads the token file and tries once
- * more (GET or not: a 401 has no effect). Nothing else is retried here. Creates, patches and
- * updates ask for fieldManager=penstock and fieldValidation=Strict.
+ * more (GET or not: a 401 has no effect). Nothing else is retried here, and nothing by libcurl:
+ * ps_err_wait_ms says when it may be asked again. Creates, patches and updates ask for
+ * fieldManager=penstock and fieldValidation=Strict.
  *
  * 64 calls are under way at once, those of one namespace in half of the places that others leave;
  * more wait, and their time-out begins when they are sent. */

@@ -29,6 +29,12 @@ static int code_of(int http_status, const char *reason)
     return http_status >= 400 ? PS_EINVAL : PS_EPROTO;
 }
 
+/* client-go's rule; elsewhere the time is about something else than asking again. */
+static bool may_ask_to_wait(int http_status)
+{
+    return http_status == 429 || http_status >= 500;
+}
+
 void kube__error_of_status(const struct json_t *status, struct ps_err *err)
 {
     const int64_t http_status = js_path_int(status, "code", 500);
@@ -42,7 +48,7 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err)
                   : reason != NULL                      ? reason
                                                         : "no reason given");
     err->http_status = known;
-    if (seconds > 0)
+    if (seconds > 0 && may_ask_to_wait(known))
         err->retry_after_ms = (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
 }
 
@@ -81,6 +87,6 @@ void kube__error_of(const struct http_response *response, struct ps_err *err,
         js_unref(body);
     }
     err->http_status = response->status;
-    if (response->retry_after_ms > 0)
+    if (response->retry_after_ms > 0 && may_ask_to_wait(response->status))
         err->retry_after_ms = response->retry_after_ms;
 }

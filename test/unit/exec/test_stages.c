@@ -146,7 +146,7 @@ static void the_rest_of_a_failed_stage_is_finished_and_observed(void **state)
     job_until_done(&f, 1);
     assert_true(job_at(&f, "observe Service b\n"
                            "plan {Deployment n/a PS_EDENIED : HTTP status 403}\n"
-                           "done failed -1 0") > 0);
+                           "done failed -1 1000") > 0);
     job_teardown(&f);
 }
 
@@ -318,7 +318,8 @@ static void what_cannot_be_read_is_not_taken_for_absent(void **state)
     } rows[] = {
         {"the server's error", 500, "", "done failed 0 500\n"},
         {"the server's error, with a time", 503, "Retry-After: 3\r\n", "done failed 0 3000\n"},
-        {"forbidden", 403, "", "done failed 0 0\n"},
+        {"forbidden", 403, "", "done failed 0 1000\n"},
+        {"throttled, without a time", 429, "", "done failed 0 1000\n"},
         {"throttled", 429, "Retry-After: 9\r\n", "done failed 0 9000\n"},
     };
 
