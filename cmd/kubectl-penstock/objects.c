@@ -25,6 +25,7 @@ static const char *const task_fields[] = {"taskName",
                                           "notAfter",
                                           "ttlSecondsAfterFinished"};
 static const char *const account_fields[] = {"type",
+                                             "allowedNamespaces",
                                              "usage",
                                              "kubernetes",
                                              "properties",

@@ -125,6 +125,9 @@ static int read_spec(struct ps_arena *arena, const struct json_t *spec,
     const char *type = js_path_str(spec, "type");
     struct ps_err *err = &account->problem;
 
+    /* First: whatever else is wrong, who may use it is known. */
+    if (model__access(&(struct model__reader){arena, err}, spec, &account->access) != 0)
+        return err->code;
     if (!ps_streq(type, "Kubernetes")) {
         return ps_fail(err, PS_EINVAL, "spec.type: expected Kubernetes, found %s",
                        type ? type : "nothing");

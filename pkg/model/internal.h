@@ -44,6 +44,14 @@ int model__map(const struct model__reader *r, const struct json_t *parent, const
 /* spec.apps. */
 int model__apps(const struct model__reader *r, const struct json_t *spec, struct model_app **apps,
                 size_t *count) PS_MUST_CHECK;
+/* spec.allowedNamespaces of an account. */
+int model__access(const struct model__reader *r, const struct json_t *spec,
+                  struct model_access *out) PS_MUST_CHECK;
+/* All labels of a Namespace. With more of them none is known: a selector may ask for one that was
+ * left out. */
+#define MODEL__LABELS_MAX ((size_t)16 * 1024)
+/* The labels of an object as a projection has them; NULL when they don't fit into the buffer. */
+const char *model__labels_text(struct ps_str labels, struct ps_arena *arena, struct ps_buf *text);
 /* spec is an object. */
 int model__check_spec(const struct json_t *spec, struct ps_err *err) PS_MUST_CHECK;
 /* SCDF's rule for names on Kubernetes. what: "Stream"; field: where to set another. */

@@ -69,11 +69,40 @@ bool model_is_secret_key(const char *key);
 
 /* ---- PlatformAccount ------------------------------------------------------------------------ */
 
+struct model_texts {
+    const char *const *items;
+    size_t count;
+};
+
+enum model_operator {
+    MODEL_IN,
+    MODEL_NOT_IN,
+    MODEL_EXISTS,
+    MODEL_DOES_NOT_EXIST
+};
+
+/* One requirement of a label selector. */
+struct model_requirement {
+    const char *key;
+    enum model_operator op;
+    struct model_texts values; /* of In and NotIn */
+};
+
+/* spec.allowedNamespaces: a union of names and what the selector selects. */
+struct model_access {
+    bool limited; /* it is given: nobody else may use the account */
+    struct model_texts names;
+    bool by_selector; /* one without requirements selects every namespace, as in Kubernetes */
+    struct model_requirement *requirements; /* all have to hold */
+    size_t requirement_count;
+};
+
 struct model_account {
     const char *name, *uid, *rv;
     int64_t generation;
     bool deleting, has_finalizer;
-    const char *namespace;                   /* NULL: the namespace of the CR */
+    const char *namespace; /* NULL: the namespace of the CR */
+    struct model_access access;
     bool for_streams, for_tasks;             /* spec.usage */
     struct model_properties properties;      /* spec.properties, then streamProperties over it */
     struct model_properties task_properties; /* … taskProperties over it */
@@ -89,6 +118,11 @@ struct model_account {
  * literal. Never fails: what is wrong stands in problem. Borrows from object. */
 struct model_account *model_account_read(struct ps_arena *arena, const struct json_t *object,
                                          const struct model_properties *vars);
+
+/* May CRs of the namespace use the account? labels: those of the Namespace, as a projection has
+ * them; NULL: not known, and no selector selects it. */
+bool model_account_allows(const struct model_account *account, const char *namespace,
+                          const char *labels);
 
 /* ---- StreamDeployment ----------------------------------------------------------------------- */
 

@@ -65,6 +65,7 @@ static const struct text_field texts[] = {
     F(end_message, TEXT_MAX),
     F(deadline, TEXT_MAX),
     F(image, TEXT_MAX),
+    F(labels, MODEL__LABELS_MAX),
 #undef F
 };
 

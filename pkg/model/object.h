@@ -112,6 +112,7 @@ struct model_object {
     const char *image;                    /* of its first container */
     /* Pod */
     const char *app_id;                /* label spring-app-id */
+    const char *labels; /* a Namespace's, for model_label_get; NULL: too many to be known */
     const char *phase;                 /* also a Namespace's, and a StreamDeployment's */
     const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
     int64_t restarts, exit_code;       /* of the worst container; exit_code -1 = none */
@@ -125,5 +126,8 @@ struct model_object *model_object_read(enum model_kind kind, struct ps_str text,
 
 /* Is all that is kept of them equal but the resourceVersion? Of the same kind. */
 bool model_object_same(const struct model_object *a, const struct model_object *b);
+
+/* From a projection's labels; *value is a view of them. */
+bool model_label_get(const char *labels, const char *key, struct ps_str *value);
 
 #endif

@@ -29,6 +29,7 @@ enum seen {
     SEEN_STOPPED,
     SEEN_COMPLETED,
     SEEN_TEMPLATE_CONTAINERS,
+    SEEN_LABELS,
     SEEN_COUNT
 };
 
@@ -121,6 +122,7 @@ static const struct field fields[] = {
     {MODEL_POD, SEEN, "status.message", SEEN_MESSAGE, 0},
 
     {MODEL_NAMESPACE, TEXT, "status.phase", TO(phase), 0},
+    {MODEL_NAMESPACE, SEEN, "metadata.labels", SEEN_LABELS, 0},
 };
 
 /* The rows of one kind, ready for use. Made on first use from constants; the loop's thread only. */
@@ -410,6 +412,14 @@ static void finish_pod(struct model_object *o, const struct ps_str *seen, struct
     }
 }
 
+static void finish_namespace(struct model_object *o, const struct ps_str *seen,
+                             struct ps_arena *arena)
+{
+    PS_AUTO_BUF(text, MODEL__LABELS_MAX);
+
+    o->labels = model__labels_text(seen[SEEN_LABELS], arena, &text);
+}
+
 static void finish_kind(struct model_object *o, const struct ps_str *seen, struct ps_arena *arena)
 {
     switch (o->kind) {
@@ -429,9 +439,11 @@ static void finish_kind(struct model_object *o, const struct ps_str *seen, struc
     case MODEL_POD:
         finish_pod(o, seen, arena);
         break;
+    case MODEL_NAMESPACE:
+        finish_namespace(o, seen, arena);
+        break;
     case MODEL_ACCOUNT:
     case MODEL_CONFIG_MAP:
-    case MODEL_NAMESPACE:
     case MODEL_SERVICE:
     case MODEL_REVISION:
     case MODEL_EVENT:

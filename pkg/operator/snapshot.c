@@ -119,8 +119,11 @@ void operator__snapshot_platform(struct operator__snapshot *snapshot, struct con
     const char *target = operator__target_of(op, object->platform, object->namespace);
     const struct operator__entry *namespace =
         target ? operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, target) : NULL;
+    const struct operator__entry *own =
+        operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, object->namespace);
 
     snapshot->s.account = account ? account->account : NULL;
     snapshot->s.target_namespace = namespace ? namespace->object : NULL;
+    snapshot->s.own_namespace = own ? own->object : NULL;
     snapshot->s.registry = operator__registry(op, object->namespace);
 }

@@ -161,7 +161,8 @@ static void account_changed(struct controller *op, const struct model_object *be
 
 static bool same_namespace(const struct model_object *a, const struct model_object *b)
 {
-    return a != NULL && b != NULL && a->deleting == b->deleting && ps_streq(a->phase, b->phase);
+    return a != NULL && b != NULL && a->deleting == b->deleting && ps_streq(a->phase, b->phase) &&
+           ps_streq(a->labels, b->labels);
 }
 
 static void namespace_changed(struct controller *op, const struct model_object *before,

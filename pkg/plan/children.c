@@ -393,13 +393,33 @@ static bool differs(const struct plan__pass *pass, const struct plan__object *o)
            (child->revision != o->changed_in || suspend_differs(pass, o, child));
 }
 
+/* The stream may use the account no longer: nothing is written where it leads to. */
+bool plan__is_barred(const struct plan__pass *pass, const struct plan__object *o)
+{
+    const struct model_account *account = pass->s->account;
+
+    return account != NULL && ps_streq(pass->target, o->namespace) &&
+           !plan__is_allowed(pass->s, account);
+}
+
+/* What runs may still be stopped. */
+static bool is_held_back(const struct plan__pass *pass, const struct plan__object *o)
+{
+    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const bool stops = child != NULL && pass->stream.suspend && suspend_differs(pass, o, child);
+
+    return plan__is_barred(pass, o) && !stops;
+}
+
 static void one_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
 
-    if (child == NULL) {
+    if (is_held_back(pass, o)) {
+        pass->held_back = true;
+    } else if (child == NULL) {
         missing_child(pass, o);
-    } else if (child->revision != o->changed_in) {
+    } else if (child->revision != o->changed_in && !plan__is_barred(pass, o)) {
         changed_child(pass, o, child);
     } else {
         suspend_child(pass, o, child);
@@ -460,8 +480,10 @@ void plan__stream_children(struct plan__pass *pass)
 
     if (pass->revision == 0 || (pass->busy && !first))
         return; /* nothing is in force, or a newer revision comes first */
-    for (size_t i = 0; i < pass->objects.count; i++)
-        work |= differs(pass, &pass->objects.items[i]);
+    for (size_t i = 0; i < pass->objects.count; i++) {
+        work |=
+            differs(pass, &pass->objects.items[i]) && !is_held_back(pass, &pass->objects.items[i]);
+    }
     if (work && !plan__need_bodies(pass))
         return;
     for (size_t i = 0; i < pass->objects.count; i++) {

@@ -76,6 +76,10 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
                 pass->stream.platform));
         return;
     }
+    if (!plan__is_allowed(s, s->account)) {
+        plan__stream_refuse(pass, "NotAllowed", plan__not_allowed_text(pass->arena, s, s->account));
+        return;
+    }
     if (s->account->problem.code != 0) {
         plan__stream_refuse(pass, "PlatformInvalid",
                             ps_arena_printf(pass->arena, "PlatformAccount %s: %s", s->account->name,
@@ -262,6 +266,11 @@ static void changed_rendering(struct plan__pass *pass, struct plan__objects *nam
  * account are read only when a revision is made. */
 static void accepted_before(struct plan__pass *pass)
 {
+    if (strcmp(pass->refused_reason, "NotAllowed") == 0) {
+        pass->access_lost = pass->refused_message;
+        pass->refused_reason = pass->refused_message = NULL;
+        return;
+    }
     pass->outdated = ps_arena_printf(
         pass->arena,
         "account or registry have changed: deployed now, it would be refused (%s: %s); "

@@ -196,5 +196,9 @@ const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot 
                                   enum model_kind kind, const char *namespace, const char *name);
 const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
                                    const char *namespace, const char *name);
+/* May the CR use the account? */
+bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account *account);
+const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
+                                   const struct model_account *account);
 
 #endif

@@ -31,6 +31,8 @@ struct plan__pass {
     const char *replacing;                        /* whose end an app waits for, or NULL */
     const char *drifted;                          /* what others have changed, or NULL */
     bool correcting, drift_unknown;
+    const char *access_lost; /* why what runs may be changed no longer, or NULL */
+    bool held_back;          /* because of that something was not written */
     bool busy;  /* operations are planned */
     bool blind; /* what the revision in force holds cannot be known */
 };
@@ -47,6 +49,8 @@ void plan__stream_status(struct plan__pass *pass);
 void plan__stream_children(struct plan__pass *pass);
 /* What others have changed: told, and corrected. Bodies are asked for where they are needed. */
 void plan__stream_drift(struct plan__pass *pass);
+/* Nothing is written where the object is. */
+bool plan__is_barred(const struct plan__pass *pass, const struct plan__object *o);
 /* Is the child known to be as it shall be? */
 bool plan__is_proven(const struct plan__pass *pass, const struct model_object *child);
 /* Fills in the bodies of the objects in force; false while they have to be fetched. */

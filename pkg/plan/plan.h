@@ -72,6 +72,7 @@ struct plan_snapshot {
     const struct model_account *account; /* of spec.platform; NULL: there is none */
     const struct model_registry *registry;
     const struct model_object *target_namespace; /* NULL: there is none */
+    const struct model_object *own_namespace;    /* the CR's; NULL: not seen yet */
 
     /* Deployments, StatefulSets, Services, ControllerRevisions (of a stream) or Jobs (of a task)
      * whose owner annotation names this CR, and the pods of its apps. Complete: the watches were in

@@ -317,6 +317,8 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
         return (struct verdict){false, true, pass->refused_reason, pass->refused_message};
     if (pass->conflict != NULL)
         return (struct verdict){false, true, "NameConflict", pass->conflict};
+    if (pass->held_back)
+        return (struct verdict){false, true, "NotAllowed", pass->access_lost};
     if (pass->waiting_reason != NULL &&
         (phase == UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
         return (struct verdict){false, false, pass->waiting_reason, pass->waiting_message};
@@ -381,6 +383,8 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     if (pass->outdated != NULL)
         model_condition_set(list, "Outdated", true, "RenderedDifferently", pass->outdated);
     set_drifted(pass);
+    if (pass->access_lost != NULL)
+        model_condition_set(list, "AccessLost", true, "NotAllowed", pass->access_lost);
     if (pass->conflict != NULL)
         model_condition_set(list, "NameConflict", true, "NameTaken", pass->conflict);
 }
@@ -410,6 +414,7 @@ static bool is_told_elsewhere(const struct plan__pass *pass, const struct model_
 static bool is_warning(const struct model_condition *c)
 {
     return strcmp(c->type, "Stalled") == 0 || strcmp(c->type, "Drifted") == 0 ||
+           strcmp(c->type, "AccessLost") == 0 ||
            strcmp(c->reason, "PropertiesIgnored") == 0;
 }
 
@@ -430,6 +435,8 @@ static void tell(struct plan__pass *pass)
 
         if (!changed(old, c) || strcmp(c->type, "Reconciling") == 0)
             continue;
+        if (pass->held_back && strcmp(c->type, "AccessLost") == 0)
+            continue; /* Stalled says the same */
         if (is_warning(c)) {
             plan__event(pass->plan, true, c->reason, c->message);
         } else if (strcmp(c->type, "Outdated") == 0) {

@@ -93,6 +93,10 @@ static bool find_app(struct plan__task_pass *pass)
                    pass->task.platform));
         return false;
     }
+    if (!plan__is_allowed(pass->s, account)) {
+        refuse(pass, "NotAllowed", plan__not_allowed_text(pass->arena, pass->s, account));
+        return false;
+    }
     plan__task_app(pass->arena, &pass->task, account, pass->s->registry, &pass->wanted);
     if (pass->wanted.reason != NULL) {
         refuse(pass, pass->wanted.reason, pass->wanted.message);

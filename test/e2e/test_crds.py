@@ -47,6 +47,10 @@ def an_app(**members):
     return a_stream(apps=[{"name": "log", **members}])
 
 
+def an_expression(**members):
+    return {"selector": {"matchExpressions": [members]}}
+
+
 def many(count):
     return {"app.log.p%d" % i: "x" for i in range(count)}
 
@@ -73,6 +77,25 @@ BAD_ACCOUNTS = [
     ("unknown member", an_account(kubernetes={"namespaces": "x"}),
      'unknown field "spec.kubernetes.namespaces"'),
     ("member of a later release", an_account(policy={}), 'unknown field "spec.policy"'),
+    ("allowed names are no list", an_account(allowedNamespaces={"names": "cars"}),
+     'spec.allowedNamespaces.names in body must be of type array: "string"'),
+    ("allowed name in capitals", an_account(allowedNamespaces={"names": ["Cars"]}),
+     "spec.allowedNamespaces.names[0] in body should match"),
+    ("one name twice", an_account(allowedNamespaces={"names": ["a", "a"]}),
+     'spec.allowedNamespaces.names[1]: Duplicate value: "a"'),
+    ("unknown way to allow", an_account(allowedNamespaces={"all": True}),
+     'unknown field "spec.allowedNamespaces.all"'),
+    ("label that is no text", an_account(allowedNamespaces={"selector": {"matchLabels": {"a": 1}}}),
+     'spec.allowedNamespaces.selector.matchLabels.a in body must be of type string: "integer"'),
+    ("no operator", an_account(allowedNamespaces=an_expression(key="a")),
+     "spec.allowedNamespaces.selector.matchExpressions[0].operator: Required value"),
+    ("unknown operator", an_account(allowedNamespaces=an_expression(key="a", operator="Is")),
+     'matchExpressions[0].operator: Unsupported value: "Is": supported values: "In"'),
+    ("In without values", an_account(allowedNamespaces=an_expression(key="a", operator="In")),
+     "Invalid value: … In and NotIn need at least one value, Exists and DoesNotExist take none"),
+    ("Exists with values",
+     an_account(allowedNamespaces=an_expression(key="a", operator="Exists", values=["b"])),
+     "In and NotIn need at least one value, Exists and DoesNotExist take none"),
     ("empty usage", an_account(usage=[]),
      "spec.usage in body should have at least 1 items"),
     ("unknown usage", an_account(usage=["Tasks"]),
@@ -127,6 +150,13 @@ GOOD_ACCOUNTS = [
     ("for streams", an_account(usage=["Stream"], maxConcurrentTasks=0)),
     ("for both", an_account(usage=["Task", "Stream"], maxConcurrentTasks=100000, taskProperties={
         "limits": {"memory": "4Gi"}}, applicationProperties={"task": {"a": 1}})),
+    ("allowed for nobody", an_account(allowedNamespaces={})),
+    ("allowed by name and label", an_account(allowedNamespaces={
+        "names": ["cars"], "selector": {"matchLabels": {"team": "cars"}}})),
+    ("allowed by expressions", an_account(allowedNamespaces={"selector": {"matchExpressions": [
+        {"key": "tier", "operator": "In", "values": ["gold"]},
+        {"key": "team", "operator": "NotIn", "values": ["x", "y"]},
+        {"key": "team", "operator": "Exists"}, {"key": "old", "operator": "DoesNotExist"}]}})),
 ]
 del GOOD_ACCOUNTS[3][1]["spec"]["applicationProperties"]["stream"][""]
 

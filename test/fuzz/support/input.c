@@ -64,6 +64,8 @@ void input_tidy(struct json_t *in, const char *const *kinds)
     js_set_str(in, "name", "foo");
     if (!is_identified(js_get(in, "targetNamespace")))
         js_remove(in, "targetNamespace");
+    if (!is_identified(js_get(in, "ownNamespace")))
+        js_remove(in, "ownNamespace");
     if (js_path_str(in, "account.metadata.name") == NULL)
         js_remove(in, "account");
     js_remove(in, "accountVars");

@@ -328,6 +328,105 @@ static void long_secret_keys(void **state)
     assert_true(model_is_secret_key(ps_buf_text(&key)));
 }
 
+/* ---- allowedNamespaces --------------------------------------------------------------------- */
+
+#define GOLD "kubernetes.io/metadata.name=cars\nteam=cars\ntier=gold\n"
+
+static void names_and_selector_are_a_union(void **state)
+{
+    static const struct {
+        const char *allowed, *labels;
+        bool expected; /* for namespace cars */
+    } rows[] = {
+        {"{}", GOLD, false},
+        {"{'names': []}", GOLD, false},
+        {"{'names': ['cars']}", NULL, true},
+        {"{'names': ['car', 'carss']}", GOLD, false},
+        {"{'selector': {}}", GOLD, true},
+        {"{'selector': {}}", NULL, false}, /* not known: nothing selects it */
+        {"{'names': ['cars'], 'selector': {'matchLabels': {'team': 'bikes'}}}", GOLD, true},
+        {"{'names': ['x'], 'selector': {'matchLabels': {'team': 'cars'}}}", GOLD, true},
+        {"{'selector': {'matchLabels': {'team': 'cars', 'tier': 'silver'}}}", GOLD, false},
+        {"{'selector': {'matchLabels': {'team': 'cars', 'tier': 'gold'}}}", GOLD, true},
+        {"{'selector': {'matchLabels': {'eam': 'cars'}}}", GOLD, false},
+        {"{'selector': {'matchLabels': {'team': 'car'}}}", GOLD, false},
+        {"{'selector': {'matchLabels': {'team': ''}}}", "team=\n", true},
+        {"{'selector': {'matchLabels': {'team': ''}}}", "", false},
+
+#define EXPRESSION(text) "{'selector': {'matchExpressions': [" text "]}}"
+        {EXPRESSION("{'key': 'tier', 'operator': 'In', 'values': ['x', 'gold']}"), GOLD, true},
+        {EXPRESSION("{'key': 'tier', 'operator': 'In', 'values': ['x']}"), GOLD, false},
+        {EXPRESSION("{'key': 'tier', 'operator': 'NotIn', 'values': ['x']}"), GOLD, true},
+        {EXPRESSION("{'key': 'tier', 'operator': 'NotIn', 'values': ['gold']}"), GOLD, false},
+        {EXPRESSION("{'key': 'tier', 'operator': 'NotIn', 'values': ['gold']}"), "", true},
+        {EXPRESSION("{'key': 'tier', 'operator': 'NotIn', 'values': ['gold']}"), NULL, false},
+        {EXPRESSION("{'key': 'tier', 'operator': 'Exists'}"), GOLD, true},
+        {EXPRESSION("{'key': 'tie', 'operator': 'Exists'}"), GOLD, false},
+        {EXPRESSION("{'key': 'tier', 'operator': 'DoesNotExist'}"), GOLD, false},
+        {EXPRESSION("{'key': 'x', 'operator': 'DoesNotExist', 'values': []}"), GOLD, true},
+        {EXPRESSION("{'key': 'x', 'operator': 'DoesNotExist'}"), NULL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_BUF(text, 1024);
+        struct ps_arena arena;
+
+        ps_arena_init(&arena);
+        ps_buf_printf(&text,
+                      "{'spec': {'type': 'Kubernetes', 'kubernetes': {}, 'allowedNamespaces': %s}}",
+                      rows[i].allowed);
+        struct json_t *object PS_AUTO_JS = parse(ps_buf_text(&text));
+        const struct model_account *account =
+            model_account_read(&arena, object, &(struct model_properties){0});
+
+        if (account->problem.code != 0)
+            fail_msg("%s: %s", rows[i].allowed, account->problem.message);
+        if (model_account_allows(account, "cars", rows[i].labels) != rows[i].expected)
+            fail_msg("%s for %s", rows[i].allowed, rows[i].labels ? rows[i].labels : "(unknown)");
+        ps_arena_fini(&arena);
+    }
+}
+
+static void a_limit_that_is_wrong_allows_nobody(void **state)
+{
+    static const struct {
+        const char *allowed, *words;
+    } rows[] = {
+        {"'cars'", "spec.allowedNamespaces: expected an object, found a string"},
+        {"{'names': 'cars'}", "spec.allowedNamespaces.names: expected a list, found a string"},
+        {"{'names': [1]}", "spec.allowedNamespaces.names[0]: expected a string, found an integer"},
+        {"{'selector': []}", "spec.allowedNamespaces.selector: expected an object, found a"},
+        {"{'selector': {'matchLabels': []}}", "selector.matchLabels: expected an object"},
+        {"{'selector': {'matchExpressions': {}}}", "matchExpressions: expected a list"},
+        {EXPRESSION("{'operator': 'Exists'}"), "matchExpressions[0].key: expected the key"},
+        {EXPRESSION("{'key': 'x'}"), "operator: expected In, NotIn, Exists or DoesNotExist, found "
+                                     "nothing"},
+        {EXPRESSION("{'key': 'x', 'operator': 'Is'}"), "found Is"},
+        {EXPRESSION("{'key': 'x', 'operator': 'In'}"), "values: In and NotIn need at least one"},
+        {EXPRESSION("{'key': 'x', 'operator': 'Exists', 'values': ['y']}"), "take no values"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_BUF(text, 1024);
+        struct ps_arena arena;
+
+        ps_arena_init(&arena);
+        ps_buf_printf(&text,
+                      "{'spec': {'type': 'Kubernetes', 'kubernetes': {}, 'allowedNamespaces': %s}}",
+                      rows[i].allowed);
+        struct json_t *object PS_AUTO_JS = parse(ps_buf_text(&text));
+        const struct model_account *account =
+            model_account_read(&arena, object, &(struct model_properties){0});
+
+        if (strstr(account->problem.message, rows[i].words) == NULL)
+            fail_msg("%s: %s", rows[i].allowed, account->problem.message);
+        assert_false(model_account_allows(account, "cars", NULL));
+        ps_arena_fini(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +439,8 @@ int main(void)
         cmocka_unit_test(spellings_are_relaxed),
         cmocka_unit_test(secret_keys),
         cmocka_unit_test(long_secret_keys),
+        cmocka_unit_test(names_and_selector_are_a_union),
+        cmocka_unit_test(a_limit_that_is_wrong_allows_nobody),
     };
 
     codec_init();

@@ -365,7 +365,8 @@ static void other_kinds_are_projected(void **state)
         project(MODEL_STREAM, "{" META "}, 'spec': {'streamName': 's', 'platform': 'p'}}");
     struct model_object *namespace =
         project(MODEL_NAMESPACE,
-                "{" META ", 'deletionTimestamp': 'x'}, 'status': {'phase': 'Terminating'}}");
+                "{" META ", 'labels': {'a': 'b', 'x/y': ''}, 'deletionTimestamp': 'x'}, 'status': "
+                "{'phase': 'Terminating'}}");
     struct model_object *revision = project(
         MODEL_REVISION,
         "{" META ", 'annotations': {'penstock.dev/manifest': 'm', 'penstock.dev/spec-hash': 's',"
@@ -379,6 +380,7 @@ static void other_kinds_are_projected(void **state)
     assert_string_equal(named->platform, "p");
     assert_true(namespace->deleting);
     assert_string_equal(namespace->phase, "Terminating");
+    assert_string_equal(namespace->labels, "a=b\nx/y=\n");
     assert_string_equal(revision->manifest, "m");
     assert_string_equal(revision->spec_hash, "s");
     assert_string_equal(revision->render_hash, "r");

@@ -67,6 +67,7 @@ static void read_objects(struct snapshot *self)
 {
     const struct json_t *children = js_get(self->in, "children"), *pods = js_get(self->in, "pods");
     const struct json_t *target = js_get(self->in, "targetNamespace");
+    const struct json_t *own = js_get(self->in, "ownNamespace");
 
     self->children = ps_arena_array(&self->arena, js_len(children), sizeof(*self->children));
     self->pods = ps_arena_array(&self->arena, js_len(pods), sizeof(*self->pods));
@@ -86,6 +87,9 @@ static void read_objects(struct snapshot *self)
     self->s.children = (const struct model_object *const *)self->children;
     self->s.pods = (const struct model_object *const *)self->pods;
     self->s.target_namespace = self->target;
+    if (js_type(own) == JS_OBJECT)
+        self->own = project(MODEL_NAMESPACE, own);
+    self->s.own_namespace = self->own;
 }
 
 static void read_facts(struct snapshot *self)
@@ -183,6 +187,7 @@ void snapshot_free(struct snapshot *self)
     for (size_t i = 0; i < self->s.pod_count; i++)
         ps_free(self->pods[i]);
     ps_free(self->target);
+    ps_free(self->own);
     model_registry_free(self->registry);
     js_unref(self->in);
     ps_arena_fini(&self->arena);

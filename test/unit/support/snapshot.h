@@ -2,9 +2,10 @@
 /*
  * A planner's snapshot from JSON, so that tests and golden files write facts as what the API server
  * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
- * targetNamespace, children: [{kind, object, written (true if absent)}], pods: [object], facts:
- * [{kind, namespace, name, object}], troubles, rivals, slots: {running, ahead}, planner: "task" for
- * a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not known.
+ * targetNamespace, ownNamespace, children: [{kind, object, written (true if absent)}], pods:
+ * [object], facts: [{kind, namespace, name, object}], troubles, rivals, slots: {running, ahead},
+ * planner: "task" for a TaskLaunch}. A fact without an object is absent, one with "unknown": true
+ * is not known.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H
@@ -16,7 +17,7 @@ struct snapshot {
     struct json_t *in; /* borrowed from by everything */
     struct model_registry *registry;
     struct model_object **children, **pods;
-    struct model_object *target;
+    struct model_object *target, *own;
     struct plan_snapshot s;
 };
 
