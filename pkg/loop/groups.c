@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The groups of a queue or of a gate: what is ready in each, and whose turn it is. A group never gets more than
- * half of the places that the others leave: whatever hangs in it, there is room for the next one.
+ * The groups of a queue or of a gate: what is ready in each, and whose turn it is. A group never
+ * gets more than half of the places that the others leave: whatever hangs in it, there is room for
+ * the next one.
  */
 #include "internal.h"
 

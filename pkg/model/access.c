@@ -190,17 +190,25 @@ bool model_account_allows(const struct model_account *account, const char *names
 
 /* ---- labels --------------------------------------------------------------------------------- */
 
-/* "key=value\n…": neither holds '=' or a line's end. */
+/* "key=value\n…": neither holds '=' or a line's end. Sorted, so that equal labels are equal texts.
+ */
 const char *model__labels_text(struct ps_str labels, struct ps_arena *arena, struct ps_buf *text)
 {
+    struct model_properties list = {0};
     struct ps_str name, value;
+    size_t size = 0;
 
-    while (codec_next_member(&labels, &name, &value)) {
-        ps_buf_view(text, name);
-        ps_buf_char(text, '=');
-        ps_buf_view(text, codec_view_str(arena, value));
-        ps_buf_char(text, '\n');
+    while (codec_next_member(&labels, &name, &value) && size <= MODEL__LABELS_MAX) {
+        const struct ps_str words = codec_view_str(arena, value);
+
+        size += name.n + words.n + 2;
+        model_properties_put(arena, &list, ps_arena_str(arena, name), ps_arena_str(arena, words));
     }
+    if (size > MODEL__LABELS_MAX)
+        return NULL;
+    model_properties_sort(&list);
+    for (size_t i = 0; i < list.count; i++)
+        ps_buf_printf(text, "%s=%s\n", list.items[i].key, list.items[i].value);
     return ps_buf_failed(text) ? NULL : ps_arena_str(arena, ps_buf_get(text));
 }
 

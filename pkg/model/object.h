@@ -82,12 +82,12 @@ struct model_object {
     bool written;       /* its spec is what a write of ours has left; noted by who has written */
     bool rolling;       /* StatefulSet: from its current revision to another one */
     const char *namespace, *name, *uid, *rv;
-    const char *owner, *owner_uid, *app; /* annotation and labels of ours */
-    const char *body_hash, *fixed_hash;  /* annotations */
-    const char *installation;            /* label */
-    int64_t revision;                    /* label; -1 = none */
+    const char *owner, *owner_uid, *app;     /* annotation and labels of ours */
+    const char *body_hash, *fixed_hash;      /* annotations */
+    const char *installation;                /* label */
+    int64_t revision;                        /* label; -1 = none */
     int64_t generation, observed_generation; /* metadata's and the status's; 0 = none */
-    int64_t created_ms; /* of our own kinds and Jobs; 0 = not readable */
+    int64_t created_ms;                      /* of our own kinds and Jobs; 0 = not readable */
     /* StreamDeployment, TaskLaunch: spec.platform and spec.streamName with their defaults */
     const char *platform, *stream_name;
     /* TaskLaunch: as its status has them */
@@ -111,9 +111,9 @@ struct model_object {
     const char *deadline;                 /* annotation */
     const char *image;                    /* of its first container */
     /* Pod */
-    const char *app_id;                /* label spring-app-id */
+    const char *app_id; /* label spring-app-id */
     const char *labels; /* a Namespace's, for model_label_get; NULL: too many to be known */
-    const char *phase;                 /* also a Namespace's, and a StreamDeployment's */
+    const char *phase;  /* also a Namespace's, and a StreamDeployment's */
     const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
     int64_t restarts, exit_code;       /* of the worst container; exit_code -1 = none */
     bool pod_ready;

@@ -67,7 +67,7 @@ struct controller {
     struct loop_queue *queue;
     struct http_server *admin, *scraped; /* health, metrics; NULL: none */
     struct operator__measures measures;
-    struct loop_timer *trim;  /* set while there was work since memory was given back */
+    struct loop_timer *trim; /* set while there was work since memory was given back */
     bool trim_due;
     struct loop_timer *retry, *slow; /* start and stop; looks for jobs that take long */
     char *namespace, *installation;

@@ -33,8 +33,8 @@ struct plan__pass {
     bool correcting, drift_unknown;
     const char *access_lost; /* why what runs may be changed no longer, or NULL */
     bool held_back;          /* because of that something was not written */
-    bool busy;  /* operations are planned */
-    bool blind; /* what the revision in force holds cannot be known */
+    bool busy;               /* operations are planned */
+    bool blind;              /* what the revision in force holds cannot be known */
 };
 
 /* A watch that is behind catches up within that. */

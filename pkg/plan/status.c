@@ -414,8 +414,7 @@ static bool is_told_elsewhere(const struct plan__pass *pass, const struct model_
 static bool is_warning(const struct model_condition *c)
 {
     return strcmp(c->type, "Stalled") == 0 || strcmp(c->type, "Drifted") == 0 ||
-           strcmp(c->type, "AccessLost") == 0 ||
-           strcmp(c->reason, "PropertiesIgnored") == 0;
+           strcmp(c->type, "AccessLost") == 0 || strcmp(c->reason, "PropertiesIgnored") == 0;
 }
 
 /* What a user must know, told once: when a condition comes or changes. */

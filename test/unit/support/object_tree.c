@@ -208,7 +208,25 @@ static void read_pod(struct model_object *o, const struct json_t *object)
     }
 }
 
-static void read_kind(struct model_object *o, const struct json_t *object)
+/* "key=value" in lines, or nothing when they are too long: a part would mislead. */
+static void read_labels(struct model_object *o, const struct json_t *object, struct ps_arena *arena)
+{
+    PS_AUTO_BUF(text, MODEL__LABELS_MAX);
+    PS_AUTO_BUF(sorted, CODEC_JSON_MAX);
+    void *at = NULL;
+    const char *key;
+    struct json_t *value;
+
+    js_print(&sorted, js_path(object, "metadata.labels"));
+    struct json_t *labels PS_AUTO_JS = js_parse(ps_buf_get(&sorted), NULL);
+
+    while (js_next(labels, &at, &key, &value))
+        ps_buf_printf(&text, "%s=%s\n", key, js_str(value) ? js_str(value) : "");
+    if (!ps_buf_failed(&text))
+        o->labels = ps_arena_str(arena, ps_buf_get(&text));
+}
+
+static void read_kind(struct model_object *o, const struct json_t *object, struct ps_arena *arena)
 {
     switch (o->kind) {
     case MODEL_STREAM:
@@ -232,6 +250,7 @@ static void read_kind(struct model_object *o, const struct json_t *object)
         break;
     case MODEL_NAMESPACE:
         o->phase = js_path_str(object, "status.phase");
+        read_labels(o, object, arena);
         break;
     case MODEL_ACCOUNT:
     case MODEL_CONFIG_MAP:
@@ -244,13 +263,17 @@ static void read_kind(struct model_object *o, const struct json_t *object)
 
 struct model_object *projection_of_tree(enum model_kind kind, const struct json_t *object)
 {
-    struct model_object o;
+    struct model_object o, *packed;
+    struct ps_arena arena;
 
     memset(&o, 0, sizeof(o));
     o.kind = kind;
     read_metadata(&o, object);
     if (o.name == NULL || o.uid == NULL || o.rv == NULL)
         return NULL;
-    read_kind(&o, object);
-    return model__pack(&o);
+    ps_arena_init(&arena);
+    read_kind(&o, object, &arena);
+    packed = model__pack(&o);
+    ps_arena_fini(&arena);
+    return packed;
 }
