@@ -144,6 +144,8 @@ void kube__error_of(const struct http_response *response, struct ps_err *err,
                     struct json_t **status);
 /* The same for a Status object by itself (an ERROR event). */
 void kube__error_of_status(const struct json_t *status, struct ps_err *err);
+/* Is it that the server knows no resourceVersion as new as ours? */
+bool kube__is_too_new(const struct json_t *status);
 
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
@@ -231,8 +233,10 @@ struct kube_reflector {
     bool dead;
     bool metadata_only;
     bool unpaged; /* the last list ran out of time between its pages: ask for all at once */
-    bool synced;  /* a first list is complete */
-    bool open;    /* the watch has begun to answer */
+    bool resuming, too_new; /* the list asks for rv or newer; the server has not seen that yet */
+    bool fresh;             /* rv is of no use any more: the next list asks for the newest */
+    bool synced;            /* a first list is complete */
+    bool open;              /* the watch has begun to answer */
 };
 
 /* A page of the list begins; its bytes go to reflector->page. */

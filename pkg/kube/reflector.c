@@ -7,6 +7,7 @@
  *   LIST  -- failed ------------------------> WAIT_LIST  -> LIST
  *   WATCH -- could not open, 429 -----------> WAIT_WATCH -> WATCH (same resourceVersion)
  *   WATCH -- 410 ---------------------------> LIST (WAIT_LIST, if one has just ended)
+ *   LIST  -- 410, or resourceVersion unknown > LIST without a resourceVersion
  *   WATCH -- ended at once, not understood -> WAIT_LIST  -> LIST
  */
 #include "internal.h"
@@ -129,8 +130,11 @@ static void send_page(struct kube_reflector *reflector)
     PS_AUTO_BUF(url, KUBE__URL_MAX);
 
     ps_buf_str(&url, reflector->url);
-    if (!reflector->unpaged)
+    if (reflector->resuming && reflector->continue_token == NULL) {
+        kube_query(&url, "resourceVersion", reflector->rv);
+    } else if (!reflector->unpaged) {
         kube_query(&url, "limit", PAGE_SIZE);
+    }
     if (reflector->continue_token != NULL)
         kube_query(&url, "continue", reflector->continue_token);
     const struct http_send send = {
@@ -149,11 +153,13 @@ static void send_page(struct kube_reflector *reflector)
     reflector->exchange = kube__exchange_start(reflector->client, KUBE__REQUESTS, &send);
 }
 
-/* Without a resourceVersion: the newest state, never an older one than was seen before. */
+/* The first time without a resourceVersion: the newest state, in pages. Later whatever is not older
+ * than what was seen, at once: the server has that in memory. */
 static void enter_list(struct kube_reflector *reflector)
 {
     if (reflector->dead)
         return;
+    reflector->resuming = reflector->synced && !reflector->fresh && !reflector->unpaged;
     set_state(reflector, KUBE__LIST);
     metrics_add(reflector->watching.lists[reflector->list_reason], 1);
     ps_free(reflector->continue_token);
@@ -219,9 +225,12 @@ static void after_list_failure(struct kube_reflector *reflector, const struct ps
 {
     const bool is_later_page = reflector->continue_token != NULL;
 
-    if (err->code == PS_EGONE && is_later_page && !reflector->unpaged) {
-        /* The pages took longer than the server keeps history. */
-        reflector->unpaged = true;
+    const bool is_late = err->code == PS_EGONE && is_later_page && !reflector->unpaged;
+
+    if (is_late || (reflector->resuming && (err->code == PS_EGONE || reflector->too_new))) {
+        /* The pages took longer than the server keeps history; or it does not know that version. */
+        reflector->unpaged = is_late;
+        reflector->fresh = true;
         reflector->list_reason = KUBE__LIST_GONE;
         enter_list(reflector);
         return;
@@ -233,7 +242,7 @@ static void after_list_failure(struct kube_reflector *reflector, const struct ps
 
 static void end_list(struct kube_reflector *reflector)
 {
-    reflector->unpaged = false;
+    reflector->unpaged = reflector->fresh = false;
     reflector->synced = true;
     reflector->listed_ms = reflector->watching.heard_ms = loop_now_ms();
     reflector->on.on_list_end(reflector->on.self, reflector->rv);
@@ -268,12 +277,14 @@ static int end_page(struct kube_reflector *reflector, const struct http_response
 {
     struct json_t *status = NULL;
 
+    reflector->too_new = false;
     *err = reflector->page_err;
     if (err->code != 0) /* what came is no list: that it was ended for it says less */
         return err->code;
     if (response->err.code == 0 && response->status == 200)
         return kube__page_end(reflector, done, err);
     kube__error_of(response, err, &status);
+    reflector->too_new = kube__is_too_new(status);
     js_unref(status);
     return err->code;
 }

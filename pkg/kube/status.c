@@ -52,6 +52,18 @@ void kube__error_of_status(const struct json_t *status, struct ps_err *err)
         err->retry_after_ms = (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
 }
 
+/* After an etcd was restored from a backup, or from a server that lags behind. */
+bool kube__is_too_new(const struct json_t *status)
+{
+    const struct json_t *causes = js_path(status, "details.causes");
+
+    for (size_t i = 0; i < js_len(causes); i++) {
+        if (ps_streq(js_path_str(js_at(causes, i), "reason"), "ResourceVersionTooLarge"))
+            return true;
+    }
+    return false;
+}
+
 /* Someone between us and the server: its words as far as they are text. */
 static void quote(struct ps_buf *out, struct ps_str body)
 {

@@ -438,7 +438,7 @@ static void gone_in_both_forms_lists_again(void **state)
 
         SETUP(&f, list_two, watch_one_then_end, forms[i], list_none, watch_open);
         until_requests(&f, 5);
-        assert_string_equal(script_line(f.script, 3), "GET /api/v1/pods?limit=500");
+        assert_string_equal(script_line(f.script, 3), "GET /api/v1/pods?resourceVersion=11");
         assert_true(ps_str_starts(ps_str(script_line(f.script, 4)),
                                   "GET /api/v1/pods?watch=1&resourceVersion=20&"));
         assert_log(&f, BEGUN "changed n/a u1\nprogress 11\nbegin\nend 20\n");
@@ -635,7 +635,7 @@ static void what_is_not_understood_backs_off_and_lists_again(void **state)
 
         SETUP(&f, list_two, rows[i], list_none, watch_open);
         until_requests(&f, 4);
-        if (!ps_streq(script_line(f.script, 2), "GET /api/v1/pods?limit=500"))
+        if (!ps_streq(script_line(f.script, 2), "GET /api/v1/pods?resourceVersion=10"))
             fail_msg("row %zu: %s", i, script_line(f.script, 2));
         assert_non_null(strstr(ps_buf_text(&f.log), "health pods: "));
         assert_true(ps_str_ends(ps_buf_get(&f.log), "begin\nend 20\nhealth ok\n"));

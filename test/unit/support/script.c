@@ -326,6 +326,16 @@ static void set_url(struct script *script, const char *scheme)
 
 struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
 {
+    return script_new_at(loop, 0, on_request, self);
+}
+
+int script_port(const struct script *script)
+{
+    return script->port;
+}
+
+struct script *script_new_at(struct loop *loop, int port, script_fn *on_request, void *self)
+{
     struct script *script = ps_xcalloc(1, sizeof(*script));
     struct sockaddr_in address;
     int size = sizeof(address);
@@ -334,7 +344,7 @@ struct script *script_new(struct loop *loop, script_fn *on_request, void *self)
     script->on_request = on_request;
     script->self = self;
     ps_assert(uv_tcp_init(loop_uv(loop), &script->tcp) == 0);
-    ps_assert(uv_ip4_addr("127.0.0.1", 0, &address) == 0);
+    ps_assert(uv_ip4_addr("127.0.0.1", port, &address) == 0);
     ps_assert(uv_tcp_bind(&script->tcp, (const struct sockaddr *)&address, 0) == 0);
     ps_assert(uv_listen((uv_stream_t *)&script->tcp, 128, on_connection) == 0);
     ps_assert(uv_tcp_getsockname(&script->tcp, (struct sockaddr *)&address, &size) == 0);

@@ -24,6 +24,9 @@ struct script_request {
 typedef void script_fn(void *self, struct script_peer *peer, const struct script_request *request);
 
 struct script *script_new(struct loop *loop, script_fn *on_request, void *self);
+/* The same on a port that another one has left. */
+struct script *script_new_at(struct loop *loop, int port, script_fn *on_request, void *self);
+int script_port(const struct script *script);
 /* Speaks TLS from the next connection on, with that certificate; clients must have one of client_ca
  * unless it is NULL. */
 void script_tls(struct script *script, const char *cert_pem, const char *key_pem,
