@@ -13,9 +13,9 @@ void loop__groups_init(struct loop__groups *groups)
 }
 
 /* Those above the ceiling share one, that of the empty name. */
-struct loop__group *loop__group_take(struct loop__groups *groups, const char *name)
+static struct loop__group *named(struct loop__groups *groups, const char *name)
 {
-    struct loop__group *group = name ? ps_map_get(&groups->by_name, name) : &groups->none;
+    struct loop__group *group = ps_map_get(&groups->by_name, name);
 
     if (group == NULL && groups->by_name.count >= LOOP_QUEUE_GROUPS_MAX) {
         name = "";
@@ -26,6 +26,13 @@ struct loop__group *loop__group_take(struct loop__groups *groups, const char *na
         group->name = ps_xstrdup(name);
         (void)ps_map_put(&groups->by_name, name, group);
     }
+    return group;
+}
+
+struct loop__group *loop__group_take(struct loop__groups *groups, const char *name)
+{
+    struct loop__group *group = name ? named(groups, name) : &groups->none;
+
     group->users++;
     return group;
 }
