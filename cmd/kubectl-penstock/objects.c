@@ -24,15 +24,10 @@ static const char *const task_fields[] = {"taskName",
                                           "retry",
                                           "notAfter",
                                           "ttlSecondsAfterFinished"};
-static const char *const account_fields[] = {"type",
-                                             "allowedNamespaces",
-                                             "usage",
-                                             "kubernetes",
-                                             "properties",
-                                             "streamProperties",
-                                             "taskProperties",
-                                             "applicationProperties",
-                                             "maxConcurrentTasks"};
+static const char *const account_fields[] = {
+    "type",       "allowedNamespaces", "usage",          "kubernetes",
+    "properties", "streamProperties",  "taskProperties", "applicationProperties",
+    "binder",     "maxConcurrentTasks"};
 
 /* The parser wants a name; to a task that is launched alone it means nothing. */
 #define NAME_OF_NONE "task"

@@ -133,6 +133,7 @@ static int read_spec(struct ps_arena *arena, const struct json_t *spec,
                        type ? type : "nothing");
     }
     account->namespace = js_path_str(spec, "kubernetes.namespace");
+    account->cluster_id = js_path_str(spec, "binder.clusterId");
     if (read_usage(spec, account, err) != 0)
         return err->code;
     if (read_list(arena, spec, "properties", &account->properties, err) != 0 ||

@@ -103,6 +103,7 @@ struct model_account {
     bool deleting, has_finalizer;
     const char *namespace; /* NULL: the namespace of the CR */
     struct model_access access;
+    const char *cluster_id; /* spec.binder.clusterId: which brokers its apps reach; NULL: unsaid */
     bool for_streams, for_tasks;             /* spec.usage */
     struct model_properties properties;      /* spec.properties, then streamProperties over it */
     struct model_properties task_properties; /* … taskProperties over it */

@@ -114,7 +114,7 @@ static void pod_changed(struct controller *op, const struct model_object *before
     }
 }
 
-/* Streams that share a name wait for each other. */
+/* Streams that share a name wait for each other, or share destinations. */
 static void enqueue_rivals(struct controller *op, const struct model_object *stream)
 {
     PS_AUTO_BUF(key, KEY_MAX);
@@ -136,14 +136,28 @@ static void stream_changed(struct controller *op, const struct model_object *bef
     if (!essential)
         return;
     operator__enqueue(op, stream, LOOP_CHANGED);
-    if (after == NULL)
-        enqueue_rivals(op, before);
     if (ps_streq(old_platform, new_platform))
         return;
+    enqueue_rivals(op, stream);
     if (old_platform != NULL)
         operator__recount(op, old_platform);
     if (new_platform != NULL)
         operator__recount(op, new_platform);
+}
+
+/* The rivals of its streams may be on other accounts. */
+static void enqueue_account_rivals(struct controller *op, const char *account)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->stores[MODEL_STREAM].entries, &at, &key, &value)) {
+        const struct model_object *stream = ((struct operator__entry *)value)->object;
+
+        if (is_on_platform(stream, account))
+            enqueue_rivals(op, stream);
+    }
 }
 
 static void account_changed(struct controller *op, const struct model_object *before,
@@ -157,6 +171,7 @@ static void account_changed(struct controller *op, const struct model_object *be
         return;
     operator__enqueue(op, account, LOOP_CHANGED);
     enqueue_users(op, is_on_platform, account->name);
+    enqueue_account_rivals(op, account->name);
 }
 
 static bool same_namespace(const struct model_object *a, const struct model_object *b)

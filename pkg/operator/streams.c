@@ -12,6 +12,7 @@ static void add_rivals(struct controller *op, struct operator__snapshot *snapsho
 
     for (size_t i = 0; list != NULL && i < list->count; i++) {
         const struct model_object *other = list->items[i];
+        const struct operator__account *account = operator__account_get(op, other->platform);
 
         if (other == stream)
             continue;
@@ -19,8 +20,10 @@ static void add_rivals(struct controller *op, struct operator__snapshot *snapsho
             .namespace = other->namespace,
             .name = other->name,
             .uid = other->uid,
+            .stream_name = other->stream_name,
             .created_ms = other->created_ms,
-            .target_namespace = operator__target_of(op, other->platform, other->namespace)};
+            .target_namespace = operator__target_of(op, other->platform, other->namespace),
+            .cluster_id = account ? account->account->cluster_id : NULL};
     }
     snapshot->s.rivals = rivals;
 }

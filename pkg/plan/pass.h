@@ -28,6 +28,7 @@ struct plan__pass {
     const char *outdated;                         /* what differs, or NULL */
     const char *conflict;                         /* NameConflict's message, or NULL */
     const char *waiting_reason, *waiting_message; /* PredecessorTerminating and the like */
+    const char *shared;                           /* DestinationShared's message, or NULL */
     const char *replacing;                        /* whose end an app waits for, or NULL */
     const char *drifted;                          /* what others have changed, or NULL */
     bool correcting, drift_unknown;

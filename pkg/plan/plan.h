@@ -56,10 +56,12 @@ struct plan_slots {
     int64_t ahead;   /* older launches that wait for one, or may */
 };
 
-/* Another stream that would use the same names. */
+/* Another stream of the same name, but for its case. */
 struct plan_rival {
     const char *namespace, *name, *uid;
+    const char *stream_name;
     const char *target_namespace; /* NULL when its account is not there */
+    const char *cluster_id;       /* of its account; NULL: unsaid */
     int64_t created_ms;
 };
 

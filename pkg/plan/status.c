@@ -383,6 +383,8 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     if (pass->outdated != NULL)
         model_condition_set(list, "Outdated", true, "RenderedDifferently", pass->outdated);
     set_drifted(pass);
+    if (pass->shared != NULL)
+        model_condition_set(list, "DestinationShared", true, "DestinationShared", pass->shared);
     if (pass->access_lost != NULL)
         model_condition_set(list, "AccessLost", true, "NotAllowed", pass->access_lost);
     if (pass->conflict != NULL)
@@ -414,7 +416,8 @@ static bool is_told_elsewhere(const struct plan__pass *pass, const struct model_
 static bool is_warning(const struct model_condition *c)
 {
     return strcmp(c->type, "Stalled") == 0 || strcmp(c->type, "Drifted") == 0 ||
-           strcmp(c->type, "AccessLost") == 0 || strcmp(c->reason, "PropertiesIgnored") == 0;
+           strcmp(c->type, "AccessLost") == 0 || strcmp(c->type, "DestinationShared") == 0 ||
+           strcmp(c->reason, "PropertiesIgnored") == 0;
 }
 
 /* What a user must know, told once: when a condition comes or changes. */

@@ -148,6 +148,16 @@ static void check_namespace(struct plan__pass *pass)
     }
 }
 
+static bool is_older(int64_t created_ms, const char *uid, int64_t than_ms, const char *than_uid)
+{
+    return created_ms < than_ms || (created_ms == than_ms && strcmp(uid, than_uid) < 0);
+}
+
+static bool goes_first(const struct plan__pass *pass, const struct plan_rival *rival)
+{
+    return is_older(rival->created_ms, rival->uid, pass->stream.created_ms, pass->stream.uid);
+}
+
 /* Of two streams with the same names, the one that has objects keeps them; of two without, the
  * older goes first. */
 static void check_rivals(struct plan__pass *pass)
@@ -156,11 +166,8 @@ static void check_rivals(struct plan__pass *pass)
 
     for (size_t i = 0; i < s->rival_count && pass->current == NULL; i++) {
         const struct plan_rival *rival = &s->rivals[i];
-        const bool older = rival->created_ms < pass->stream.created_ms ||
-                           (rival->created_ms == pass->stream.created_ms &&
-                            strcmp(rival->uid, pass->stream.uid) < 0);
 
-        if (!older || !ps_streq(rival->target_namespace, pass->target))
+        if (!goes_first(pass, rival) || !ps_streq(rival->target_namespace, pass->target))
             continue;
         pass->conflict =
             ps_arena_printf(pass->arena,
@@ -171,6 +178,46 @@ static void check_rivals(struct plan__pass *pass)
         plan__wake(pass->plan, CONFLICT_RECHECK_MS);
         return;
     }
+}
+
+/* In one namespace they are rivals: only one of them is deployed. */
+static bool shares_destinations(const struct plan__pass *pass, const struct plan_rival *rival,
+                                const char *cluster_id)
+{
+    return ps_streq(rival->cluster_id, cluster_id) &&
+           ps_streq(rival->stream_name, pass->stream.stream_name) &&
+           !ps_streq(rival->target_namespace, pass->target);
+}
+
+/* Destinations and groups are named by the stream: two of one name on the same brokers mix. Names
+ * the oldest of the others, whatever their order. */
+static void check_destinations(struct plan__pass *pass)
+{
+    const struct plan_snapshot *s = pass->s;
+    const char *cluster_id = s->account->cluster_id;
+    const struct plan_rival *first = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; cluster_id != NULL && i < s->rival_count; i++) {
+        const struct plan_rival *rival = &s->rivals[i];
+
+        if (!shares_destinations(pass, rival, cluster_id))
+            continue;
+        count++;
+        if (first == NULL || is_older(rival->created_ms, rival->uid, first->created_ms, first->uid))
+            first = rival;
+    }
+    if (first == NULL)
+        return;
+    const char *more = count > 1 ? ps_arena_printf(pass->arena, " and %zu more", count - 1) : "";
+
+    pass->shared = ps_arena_printf(
+        pass->arena,
+        "the stream name %s is also that of the %s StreamDeployment %s/%s%s, on the same brokers "
+        "(binder.clusterId %s): the apps of all of them write to and read from the same "
+        "destinations; choose another spec.streamName",
+        pass->stream.stream_name, goes_first(pass, first) ? "older" : "younger", first->namespace,
+        first->name, more, cluster_id);
 }
 
 /* ---- the pass ------------------------------------------------------------------------------- */
@@ -232,6 +279,7 @@ static void reconcile(struct plan__pass *pass)
     if (pass->target != NULL) {
         check_namespace(pass);
         check_rivals(pass);
+        check_destinations(pass);
     }
     plan__stream_revision(pass);
     if (pass->plan->need_count > 0)

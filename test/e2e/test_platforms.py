@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts with limits, and streams over several accounts."""
 
-from support import ACCOUNT, condition, holds, wait_for
+from support import ACCOUNT, STREAM, account, condition, holds, namespace, stream, wait_for
 
 
 def allow(space, kubectl, **allowed):
@@ -69,3 +69,30 @@ def test_a_launch_without_access(tasks, kubectl):
     assert len(tasks.jobs()) == 1
     allow(tasks, kubectl, names=[tasks.ns])
     tasks.wait_phase("u", "Complete")
+
+
+def test_two_streams_share_destinations(space, kubectl):
+    """One stream name on the same brokers is told to both, and heals."""
+    other, brokers = space.ns + "-other", {"clusterId": space.ns}
+    space.extra += [("namespace", other), (ACCOUNT, other)]
+    kubectl.apply(namespace(other), account(other, binder=brokers))
+    kubectl.patch(ACCOUNT, space.account, {"spec": {"binder": brokers}})
+    space.apply("s", "time | log")
+    assert condition(space.wait("s", reason="Deployed"), "DestinationShared") is None
+    images = [{"name": n, "image": n + ":1"} for n in ("time", "log")]
+    kubectl.apply(stream("x", other, "time | log", platform=other, streamName="s", apps=images))
+    said = condition(space.wait("s", "DestinationShared"), "DestinationShared")["message"]
+    assert "%s/x" % other in said and space.ns in said, said
+
+    def told():
+        holds(kubectl.get(STREAM, "x", other), "Ready", "True")
+        holds(kubectl.get(STREAM, "x", other), "DestinationShared", "True", "DestinationShared",
+              "StreamDeployment %s/s" % space.ns)
+        return True
+    wait_for(told, "the other stream to be deployed and told")
+    kubectl.patch(ACCOUNT, other, {"spec": {"binder": {"clusterId": "elsewhere"}}})
+    wait_for(lambda: condition(space.get("s"), "DestinationShared") is None, "the one to heal")
+    kubectl.patch(ACCOUNT, other, {"spec": {"binder": brokers}})
+    space.wait("s", "DestinationShared")
+    kubectl.delete(STREAM, "x", other)
+    wait_for(lambda: condition(space.get("s"), "DestinationShared") is None, "the rival to go")

@@ -142,9 +142,13 @@ static void read_troubles(struct snapshot *self)
     for (size_t i = 0; i < js_len(rivals); i++) {
         const struct json_t *from = js_at(rivals, i);
 
-        others[i] = (struct plan_rival){
-            js_path_str(from, "namespace"), js_path_str(from, "name"), js_path_str(from, "uid"),
-            js_path_str(from, "targetNamespace"), js_path_int(from, "createdMs", 0)};
+        others[i] = (struct plan_rival){.namespace = js_path_str(from, "namespace"),
+                                        .name = js_path_str(from, "name"),
+                                        .uid = js_path_str(from, "uid"),
+                                        .stream_name = js_path_str(from, "streamName"),
+                                        .target_namespace = js_path_str(from, "targetNamespace"),
+                                        .cluster_id = js_path_str(from, "clusterId"),
+                                        .created_ms = js_path_int(from, "createdMs", 0)};
     }
     self->s.troubles = troubles;
     self->s.trouble_count = js_len(list);
