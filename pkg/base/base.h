@@ -116,8 +116,7 @@ void ps_err_clear(struct ps_err *err);
 const char *ps_code_name(int code);
 const char *ps_code_text(int code);
 enum ps_class ps_code_class(int code);
-/* Before the same is asked again: the server's wish, up to five minutes, or what suits its class.
- */
+/* Before the same is asked again: the server's wish, at most 5 minutes, or what suits its class. */
 int64_t ps_err_wait_ms(const struct ps_err *err);
 
 /* ---- string views ------------------------------------------------------------------------- */
