@@ -49,7 +49,9 @@ int model__access(const struct model__reader *r, const struct json_t *spec,
                   struct model_access *out) PS_MUST_CHECK;
 /* All labels of a Namespace. With more of them none is known: a selector may ask for one that was
  * left out. */
-#define MODEL__LABELS_MAX ((size_t)16 * 1024)
+#define MODEL__LABELS_MAX    ((size_t)16 * 1024)
+/* The account of a spec and those of its apps. */
+#define MODEL__PLATFORMS_MAX ((size_t)32 * 1024)
 /* The labels of an object as a projection has them; NULL when they don't fit into the buffer. */
 const char *model__labels_text(struct ps_str labels, struct ps_arena *arena, struct ps_buf *text);
 /* spec is an object. */

@@ -130,7 +130,8 @@ bool model_account_allows(const struct model_account *account, const char *names
 struct model_app {
     const char *name; /* the label in the definition */
     const char *image;
-    int64_t replicas; /* -1 = not given */
+    const char *platform; /* NULL: that of the spec */
+    int64_t replicas;     /* -1 = not given */
     struct model_properties limits, requests, env;
 };
 
@@ -174,7 +175,7 @@ struct model_task {
     bool deleting, has_finalizer;
     const char *task_name; /* spec.taskName, or NULL: the app's label or name */
     const char *definition;
-    const char *platform; /* spec.platform or "default" */
+    const char *platform; /* of its app, else spec.platform, else "default" */
     const char *const *arguments;
     size_t argument_count;
     struct model_properties properties;

@@ -61,6 +61,7 @@ static const struct text_field texts[] = {
     F(installation, TEXT_MAX),
     F(platform, TEXT_MAX),
     F(stream_name, TEXT_MAX),
+    F(platforms, MODEL__PLATFORMS_MAX),
     F(end_reason, TEXT_MAX),
     F(end_message, TEXT_MAX),
     F(deadline, TEXT_MAX),
@@ -126,4 +127,15 @@ bool model_object_same(const struct model_object *a, const struct model_object *
         set_text(&plain_b, i, NULL);
     }
     return equal_bytes(&plain_a, &plain_b, sizeof(plain_a));
+}
+
+bool model_names_platform(const struct model_object *user, const char *platform)
+{
+    struct ps_str rest = ps_str(user->platforms), name;
+
+    while (ps_str_split(&rest, ',', &name)) {
+        if (ps_str_is(name, platform))
+            return true;
+    }
+    return false;
 }

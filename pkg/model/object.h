@@ -88,8 +88,9 @@ struct model_object {
     int64_t revision;                        /* label; -1 = none */
     int64_t generation, observed_generation; /* metadata's and the status's; 0 = none */
     int64_t created_ms;                      /* of our own kinds and Jobs; 0 = not readable */
-    /* StreamDeployment, TaskLaunch: spec.platform and spec.streamName with their defaults */
-    const char *platform, *stream_name;
+    /* StreamDeployment, TaskLaunch: spec.platform (of a launch: its app's) and spec.streamName with
+     * their defaults; and all accounts that the spec names, parted by commas */
+    const char *platform, *stream_name, *platforms;
     /* TaskLaunch: as its status has them */
     enum model_task_phase task_phase;
     enum model_attempt_state attempt_state;
@@ -127,6 +128,8 @@ struct model_object *model_object_read(enum model_kind kind, struct ps_str text,
 /* Is all that is kept of them equal but the resourceVersion? Of the same kind. */
 bool model_object_same(const struct model_object *a, const struct model_object *b);
 
+/* Does the stream or launch name that account? */
+bool model_names_platform(const struct model_object *user, const char *platform);
 /* From a projection's labels; *value is a view of them. */
 bool model_label_get(const char *labels, const char *key, struct ps_str *value);
 

@@ -30,6 +30,7 @@ enum seen {
     SEEN_COMPLETED,
     SEEN_TEMPLATE_CONTAINERS,
     SEEN_LABELS,
+    SEEN_APPS,
     SEEN_COUNT
 };
 
@@ -72,12 +73,14 @@ static const struct field fields[] = {
 
     {MODEL_STREAM, TEXT, "spec.platform", TO(platform), 0},
     {MODEL_STREAM, TEXT, "spec.streamName", TO(stream_name), 0},
+    {MODEL_STREAM, SEEN, "spec.apps", SEEN_APPS, 0},
     {MODEL_STREAM, TEXT, "status.phase", TO(phase), 0},
     {MODEL_STREAM, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {MODEL_STREAM, SEEN, CREATED, SEEN_CREATED, 0},
 
     {MODEL_TASK, TEXT, "spec.platform", TO(platform), 0},
     {MODEL_TASK, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
+    {MODEL_TASK, SEEN, "spec.apps", SEEN_APPS, 0},
     {MODEL_TASK, SEEN, CREATED, SEEN_CREATED, 0},
     {MODEL_TASK, SEEN, "status.phase", SEEN_PHASE, 0},
     {MODEL_TASK, SEEN, "status.steps", SEEN_STEPS, 0},
@@ -339,18 +342,49 @@ static void finish_metadata(struct model_object *o, const struct ps_str *seen,
     o->exit_code = -1;
 }
 
-static void finish_stream(struct model_object *o)
+/* Each account once. A spec with more apps than may be is refused, whatever they name. */
+static void read_platforms(struct model_object *o, struct ps_str apps, struct ps_arena *arena)
+{
+    PS_AUTO_BUF(text, MODEL__PLATFORMS_MAX);
+    struct codec_paths paths;
+    const char *wanted = "platform";
+    struct ps_str item, value;
+
+    codec_paths_init(&paths, &wanted, 1);
+    ps_buf_str(&text, o->platform);
+    o->platforms = o->platform;
+    while (codec_next(&apps, &item)) {
+        if (codec_pick(&paths, item, &value, NULL) != 0)
+            continue;
+        const char *platform = text_of(arena, value);
+
+        if (platform == NULL || model_names_platform(o, platform))
+            continue;
+        ps_buf_printf(&text, ",%s", platform);
+        if (ps_buf_failed(&text))
+            return;
+        o->platforms = ps_arena_str(arena, ps_buf_get(&text));
+    }
+}
+
+static void finish_stream(struct model_object *o, const struct ps_str *seen, struct ps_arena *arena)
 {
     if (o->platform == NULL)
         o->platform = "default";
+    read_platforms(o, seen[SEEN_APPS], arena);
     if (o->stream_name == NULL)
         o->stream_name = o->name;
 }
 
 static void finish_task(struct model_object *o, const struct ps_str *seen, struct ps_arena *arena)
 {
+    const char *own = text_of(arena, first_of(seen[SEEN_APPS], "platform"));
+
+    if (own != NULL)
+        o->platform = own;
     if (o->platform == NULL)
         o->platform = "default";
+    o->platforms = o->platform;
     o->task_phase = model_task_phase_of(text_of(arena, seen[SEEN_PHASE]));
     o->attempt_state = model_attempt_state_of(text_of(arena, first_of(seen[SEEN_STEPS], "state")));
 }
@@ -424,7 +458,7 @@ static void finish_kind(struct model_object *o, const struct ps_str *seen, struc
 {
     switch (o->kind) {
     case MODEL_STREAM:
-        finish_stream(o);
+        finish_stream(o, seen, arena);
         break;
     case MODEL_TASK:
         finish_task(o, seen, arena);

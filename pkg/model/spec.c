@@ -153,6 +153,7 @@ static int read_app(const struct model__reader *r, const struct json_t *from, si
     app->replicas = -1;
     if (model__text(r, from, path, "name", &app->name) != 0 ||
         model__text(r, from, path, "image", &app->image) != 0 ||
+        model__text(r, from, path, "platform", &app->platform) != 0 ||
         model__integer(r, from, path, "replicas", replicas, &app->replicas) != 0 ||
         model__map(r, resources, resources_path, "limits", &app->limits) != 0 ||
         model__map(r, resources, resources_path, "requests", &app->requests) != 0 ||

@@ -186,6 +186,8 @@ static int read_apps(const struct model__reader *r, struct model_task *out)
                            "spec.apps[%zu].replicas: the app of a launch runs once; remove it", i);
         }
     }
+    if (out->app_count > 0 && out->apps[0].platform != NULL)
+        out->platform = out->apps[0].platform;
     return 0;
 }
 

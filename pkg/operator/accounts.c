@@ -86,7 +86,7 @@ static int64_t count_streams(struct controller *op, const char *name)
     void *value;
 
     while (ps_map_next(&op->stores[MODEL_STREAM].entries, &at, &key, &value))
-        count += ps_streq(((struct operator__entry *)value)->object->platform, name);
+        count += model_names_platform(((struct operator__entry *)value)->object, name);
     return count;
 }
 

@@ -157,14 +157,15 @@ struct operator__snapshot {
 
 void operator__snapshot_init(struct operator__snapshot *snapshot, struct controller *op,
                              const struct operator__about *about);
-/* Account, target namespace and registry, when the CR is there. */
+/* Accounts, namespaces and registry, when the CR is there. */
 void operator__snapshot_platform(struct operator__snapshot *snapshot, struct controller *op);
 /* Pods of a workload that is not among the children (any more). */
 void operator__snapshot_pods(struct operator__snapshot *snapshot, struct controller *op,
                              const char *namespace, const char *workload);
 void operator__snapshot_fini(struct operator__snapshot *snapshot);
-/* The namespace that a CR's objects go to; NULL when its account is not there. */
-const char *operator__target_of(struct controller *op, const char *platform, const char *namespace);
+/* The accounts that a stream or launch names, in the arena. */
+const struct plan_platform *operator__platforms(struct controller *op, struct ps_arena *arena,
+                                                const struct model_object *user, size_t *count);
 
 /* accounts.c */
 void operator__account_changed(struct controller *op, const struct model_object *before,

@@ -100,13 +100,37 @@ void operator__snapshot_fini(struct operator__snapshot *snapshot)
     ps_arena_fini(&snapshot->arena);
 }
 
-const char *operator__target_of(struct controller *op, const char *platform, const char *namespace)
+static const struct model_object *namespace_of(struct controller *op, const char *name)
 {
-    const struct operator__account *account = operator__account_get(op, platform);
+    const struct operator__entry *entry =
+        operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, name);
 
-    if (account == NULL)
-        return NULL;
-    return account->account->namespace ? account->account->namespace : namespace;
+    return entry ? entry->object : NULL;
+}
+
+const struct plan_platform *operator__platforms(struct controller *op, struct ps_arena *arena,
+                                                const struct model_object *user, size_t *count)
+{
+    struct ps_str rest = ps_str(user->platforms), name;
+    size_t max = 1;
+
+    for (const char *c = user->platforms; *c != '\0'; c++)
+        max += *c == ',';
+    struct plan_platform *list = ps_arena_array(arena, max, sizeof(*list));
+
+    for (*count = 0; ps_str_split(&rest, ',', &name); ++*count) {
+        struct plan_platform *platform = &list[*count];
+        const struct operator__account *account;
+
+        platform->name = ps_arena_str(arena, name);
+        account = operator__account_get(op, platform->name);
+        if (account == NULL)
+            continue;
+        platform->account = account->account;
+        platform->target = namespace_of(
+            op, account->account->namespace ? account->account->namespace : user->namespace);
+    }
+    return list;
 }
 
 void operator__snapshot_platform(struct operator__snapshot *snapshot, struct controller *op)
@@ -115,15 +139,8 @@ void operator__snapshot_platform(struct operator__snapshot *snapshot, struct con
 
     if (object == NULL)
         return;
-    const struct operator__account *account = operator__account_get(op, object->platform);
-    const char *target = operator__target_of(op, object->platform, object->namespace);
-    const struct operator__entry *namespace =
-        target ? operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, target) : NULL;
-    const struct operator__entry *own =
-        operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, object->namespace);
-
-    snapshot->s.account = account ? account->account : NULL;
-    snapshot->s.target_namespace = namespace ? namespace->object : NULL;
-    snapshot->s.own_namespace = own ? own->object : NULL;
+    snapshot->s.platforms =
+        operator__platforms(op, &snapshot->arena, object, &snapshot->s.platform_count);
+    snapshot->s.own_namespace = namespace_of(op, object->namespace);
     snapshot->s.registry = operator__registry(op, object->namespace);
 }

@@ -36,11 +36,6 @@ static void enqueue_users(struct controller *op,
     }
 }
 
-static bool is_on_platform(const struct model_object *user, const char *platform)
-{
-    return ps_streq(user->platform, platform);
-}
-
 static bool is_in_namespace(const struct model_object *user, const char *namespace)
 {
     return namespace == NULL || ps_streq(user->namespace, namespace);
@@ -125,24 +120,34 @@ static void enqueue_rivals(struct controller *op, const struct model_object *str
         operator__enqueue(op, rivals->items[i], LOOP_WOKEN);
 }
 
+static void recount_all(struct controller *op, const struct model_object *stream)
+{
+    struct ps_str rest = ps_str(stream->platforms), name;
+
+    while (ps_str_split(&rest, ',', &name)) {
+        PS_AUTO_BUF(account, KEY_MAX);
+
+        ps_buf_view(&account, name);
+        operator__recount(op, ps_buf_text(&account));
+    }
+}
+
 static void stream_changed(struct controller *op, const struct model_object *before,
                            const struct model_object *after, bool essential)
 {
     const struct model_object *stream = after ? after : before;
-    const char *old_platform = before ? before->platform : NULL,
-               *new_platform = after ? after->platform : NULL;
 
     ps_assert(stream != NULL);
     if (!essential)
         return;
     operator__enqueue(op, stream, LOOP_CHANGED);
-    if (ps_streq(old_platform, new_platform))
+    if (ps_streq(before ? before->platforms : NULL, after ? after->platforms : NULL))
         return;
     enqueue_rivals(op, stream);
-    if (old_platform != NULL)
-        operator__recount(op, old_platform);
-    if (new_platform != NULL)
-        operator__recount(op, new_platform);
+    if (before != NULL)
+        recount_all(op, before);
+    if (after != NULL)
+        recount_all(op, after);
 }
 
 /* The rivals of its streams may be on other accounts. */
@@ -155,7 +160,7 @@ static void enqueue_account_rivals(struct controller *op, const char *account)
     while (ps_map_next(&op->stores[MODEL_STREAM].entries, &at, &key, &value)) {
         const struct model_object *stream = ((struct operator__entry *)value)->object;
 
-        if (is_on_platform(stream, account))
+        if (model_names_platform(stream, account))
             enqueue_rivals(op, stream);
     }
 }
@@ -170,7 +175,7 @@ static void account_changed(struct controller *op, const struct model_object *be
     if (!essential)
         return;
     operator__enqueue(op, account, LOOP_CHANGED);
-    enqueue_users(op, is_on_platform, account->name);
+    enqueue_users(op, model_names_platform, account->name);
     enqueue_account_rivals(op, account->name);
 }
 
@@ -200,7 +205,7 @@ static void namespace_changed(struct controller *op, const struct model_object *
         if (!ps_streq(account->account->namespace, name))
             continue;
         operator__enqueue(op, object, LOOP_WOKEN);
-        enqueue_users(op, is_on_platform, object->name);
+        enqueue_users(op, model_names_platform, object->name);
     }
 }
 

@@ -2,6 +2,31 @@
 /* The snapshot of a stream's pass. */
 #include "operator/internal.h"
 
+static struct plan_rival rival_of(struct controller *op, struct ps_arena *arena,
+                                  const struct model_object *other)
+{
+    struct plan_rival rival = {.namespace = other->namespace,
+                               .name = other->name,
+                               .uid = other->uid,
+                               .stream_name = other->stream_name,
+                               .created_ms = other->created_ms};
+    size_t count;
+    const struct plan_platform *platforms = operator__platforms(op, arena, other, &count);
+    const char **targets = ps_arena_array(arena, count, sizeof(*targets));
+
+    for (size_t i = 0; i < count; i++) {
+        const struct model_account *account = platforms[i].account;
+
+        if (account == NULL)
+            continue;
+        targets[rival.target_count++] = account->namespace ? account->namespace : other->namespace;
+        if (rival.cluster_id == NULL)
+            rival.cluster_id = account->cluster_id;
+    }
+    rival.targets = targets;
+    return rival;
+}
+
 static void add_rivals(struct controller *op, struct operator__snapshot *snapshot)
 {
     const struct model_object *stream = snapshot->object;
@@ -11,19 +36,9 @@ static void add_rivals(struct controller *op, struct operator__snapshot *snapsho
         ps_arena_array(&snapshot->arena, list ? list->count : 0, sizeof(*rivals));
 
     for (size_t i = 0; list != NULL && i < list->count; i++) {
-        const struct model_object *other = list->items[i];
-        const struct operator__account *account = operator__account_get(op, other->platform);
-
-        if (other == stream)
-            continue;
-        rivals[snapshot->s.rival_count++] = (struct plan_rival){
-            .namespace = other->namespace,
-            .name = other->name,
-            .uid = other->uid,
-            .stream_name = other->stream_name,
-            .created_ms = other->created_ms,
-            .target_namespace = operator__target_of(op, other->platform, other->namespace),
-            .cluster_id = account ? account->account->cluster_id : NULL};
+        if (list->items[i] != stream) {
+            rivals[snapshot->s.rival_count++] = rival_of(op, &snapshot->arena, list->items[i]);
+        }
     }
     snapshot->s.rivals = rivals;
 }

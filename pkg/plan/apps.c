@@ -31,6 +31,7 @@ static const struct model_property common[] = {
 
 struct apps {
     struct plan__gather g;
+    const struct plan_snapshot *s;
     const struct model_stream *stream;
     const struct dsl_stream *dsl;
     struct model_properties *over; /* of each app: what is laid over its options */
@@ -149,6 +150,96 @@ static int port_of(struct plan__gather *g, struct plan__app *app)
     return 0;
 }
 
+/* ---- accounts ------------------------------------------------------------------------------- */
+
+/* "app predict: spec.apps[0].platform", or "spec.platform". */
+static const char *platform_field(const struct apps *a, const char *label)
+{
+    for (size_t i = 0; i < a->stream->app_count; i++) {
+        if (strcmp(a->stream->apps[i].name, label) == 0 && a->stream->apps[i].platform != NULL)
+            return ps_arena_printf(a->g.arena, "app %s: spec.apps[%zu].platform", label, i);
+    }
+    return "spec.platform";
+}
+
+static int check_account(struct apps *a, const struct model_account *account)
+{
+    struct plan__gather *g = &a->g;
+
+    if (!plan__is_allowed(a->s, account)) {
+        return plan__refuse(g, "NotAllowed", "%s", plan__not_allowed_text(g->arena, a->s, account));
+    }
+    if (account->problem.code != 0) {
+        return plan__refuse(g, "PlatformInvalid", "PlatformAccount %s: %s", account->name,
+                            account->problem.message);
+    }
+    if (!account->for_streams) {
+        return plan__refuse(g, "UsageNotAllowed",
+                            "PlatformAccount %s is not for streams: its spec.usage has to contain "
+                            "Stream; or name another account in spec.platform",
+                            account->name);
+    }
+    g->account = account;
+    return plan__base_settings(g);
+}
+
+/* The account of the app becomes that of what is gathered next. */
+static int use_account(struct apps *a, struct plan__app *app)
+{
+    const struct model_app *over = plan__overlay(&a->g.source, app->label);
+    const char *name = over && over->platform ? over->platform : a->stream->platform;
+    const struct plan_platform *platform = plan__platform(a->s, name);
+
+    if (platform == NULL || platform->account == NULL) {
+        return plan__refuse(&a->g, "PlatformNotFound",
+                            "%s: there is no PlatformAccount %s (kubectl get pacct lists them)",
+                            platform_field(a, app->label), name);
+    }
+    app->platform = name;
+    app->namespace = plan__target_of(a->s, platform->account);
+    return platform->account == a->g.account ? 0 : check_account(a, platform->account);
+}
+
+static const char *cluster_of(const struct apps *a, const struct plan__app *app)
+{
+    return plan__platform(a->s, app->platform)->account->cluster_id;
+}
+
+/* Apps of one stream talk through the brokers of their accounts: those have to be the same. */
+static int check_binders(struct apps *a)
+{
+    struct plan__wanted *wanted = a->g.wanted;
+    const struct plan__app *known = NULL, *unsaid = NULL;
+    bool several = false;
+
+    for (size_t i = 0; i < a->dsl->app_count; i++) {
+        const struct plan__app *app = &wanted->apps[i];
+        const char *id = cluster_of(a, app);
+
+        several |= strcmp(app->platform, wanted->apps[0].platform) != 0;
+        if (id == NULL) {
+            unsaid = unsaid ? unsaid : app;
+        } else if (known == NULL) {
+            known = app;
+        } else if (strcmp(id, cluster_of(a, known)) != 0) {
+            return plan__refuse(
+                &a->g, "BinderMismatch",
+                "apps %s and %s could not talk to each other: PlatformAccount %s reaches the "
+                "brokers %s (binder.clusterId), PlatformAccount %s the brokers %s; choose accounts "
+                "with the same brokers",
+                known->label, app->label, known->platform, cluster_of(a, known), app->platform, id);
+        }
+    }
+    if (several && unsaid != NULL) {
+        wanted->unverified = ps_arena_printf(
+            a->g.arena,
+            "PlatformAccount %s does not say which brokers it reaches (binder.clusterId): whether "
+            "the apps of this stream can talk to each other is not known",
+            unsaid->platform);
+    }
+    return 0;
+}
+
 /* ---- all together --------------------------------------------------------------------------- */
 
 static int app_of(struct apps *a, size_t i, struct plan__app *app)
@@ -159,7 +250,7 @@ static int app_of(struct apps *a, size_t i, struct plan__app *app)
     app->label = from->label;
     app->name = from->name;
     app->type = dsl_app_type_name(dsl_stream_app_type(a->dsl, i));
-    if (plan__image_of(&a->g, app) != 0)
+    if (use_account(a, app) != 0 || plan__image_of(&a->g, app) != 0)
         return PS_EINVAL;
     a->over[i] = plan__copy_list(a->g.arena, &a->g.account->application_properties);
     add_app_keys(a, "*", &a->over[i]);
@@ -208,7 +299,7 @@ static int gather(struct apps *a)
         return plan__refuse(&a->g, "DSLSyntaxError", "spec.definition: %s", bad.text);
     a->dsl = dsl;
     note_labels(a);
-    if (plan__base_settings(&a->g) != 0 || plan__check_keys(&a->g) != 0)
+    if (plan__check_keys(&a->g) != 0)
         return PS_EINVAL;
     wanted->apps = ps_arena_array(a->g.arena, dsl->app_count, sizeof(*wanted->apps));
     a->over = ps_arena_array(a->g.arena, dsl->app_count, sizeof(*a->over));
@@ -216,6 +307,8 @@ static int gather(struct apps *a)
         if (app_of(a, i, &wanted->apps[i]) != 0)
             return PS_EINVAL;
     }
+    if (check_binders(a) != 0)
+        return PS_EINVAL;
     partition(a); /* what an app gets hangs on its neighbours */
     for (size_t i = 0; i < dsl->app_count; i++) {
         if (finish_app(a, i, &wanted->apps[i]) != 0)
@@ -227,16 +320,15 @@ static int gather(struct apps *a)
 }
 
 void plan__apps(struct ps_arena *arena, const struct model_stream *stream,
-                const struct model_account *account, const struct model_registry *registry,
-                struct plan__wanted *wanted)
+                const struct plan_snapshot *s, struct plan__wanted *wanted)
 {
     struct apps a = {.g = {.source = {.scope = PLAN__STREAMS,
                                       .namespace = stream->namespace,
                                       .properties = &stream->properties,
                                       .apps = stream->apps,
                                       .app_count = stream->app_count},
-                           .account = account,
-                           .registry = registry},
+                           .registry = s->registry},
+                     .s = s,
                      .stream = stream};
 
     plan__gather_init(&a.g, arena, wanted);

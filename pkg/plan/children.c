@@ -172,20 +172,28 @@ static void found_holder(struct plan__pass *pass, const struct plan__object *o,
     plan__wake(pass->plan, CONFLICT_RECHECK_MS);
 }
 
+static bool knows_all_accounts(const struct plan_snapshot *s)
+{
+    for (size_t i = 0; i < s->platform_count; i++) {
+        if (s->platforms[i].account == NULL)
+            return false;
+    }
+    return true;
+}
+
 /* A ControllerRevision is written beside the CR, where others than us may write, too: nothing is
- * created outside the namespace that the account leads to, whatever a revision says. */
+ * created outside the namespaces that the accounts lead to, whatever a revision says. */
 static bool may_create(struct plan__pass *pass, const struct plan__object *o)
 {
-    if (ps_streq(pass->target, o->namespace))
+    if (plan__reach(pass->s, o->namespace) == PLAN__OPEN)
         return true;
-    if (pass->target != NULL && pass->refused_reason == NULL) {
+    if (knows_all_accounts(pass->s) && pass->refused_reason == NULL) {
         pass->refused_reason = "RevisionUnreadable";
         pass->refused_message = ps_arena_printf(
             pass->arena,
-            "the revision in force wants %s %s/%s, but PlatformAccount %s leads to namespace %s; "
-            "delete the "
-            "revision to make a new one from the spec",
-            model_kind_name(o->kind), o->namespace, o->name, pass->stream.platform, pass->target);
+            "the revision in force wants %s %s/%s, but no PlatformAccount that the spec names "
+            "leads to namespace %s; delete the revision to make a new one from the spec",
+            model_kind_name(o->kind), o->namespace, o->name, o->namespace);
     }
     return false;
 }
@@ -393,33 +401,28 @@ static bool differs(const struct plan__pass *pass, const struct plan__object *o)
            (child->revision != o->changed_in || suspend_differs(pass, o, child));
 }
 
-/* The stream may use the account no longer: nothing is written where it leads to. */
-bool plan__is_barred(const struct plan__pass *pass, const struct plan__object *o)
-{
-    const struct model_account *account = pass->s->account;
-
-    return account != NULL && ps_streq(pass->target, o->namespace) &&
-           !plan__is_allowed(pass->s, account);
-}
-
-/* What runs may still be stopped. */
+/* Nothing is written where no account leads to that the stream names and may use; what runs there
+ * may still be stopped. A child that is missing elsewhere is told of, see may_create. */
 static bool is_held_back(const struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
-    const bool stops = child != NULL && pass->stream.suspend && suspend_differs(pass, o, child);
+    const enum plan__reach reach = plan__reach(pass->s, o->namespace);
 
-    return plan__is_barred(pass, o) && !stops;
+    if (reach == PLAN__OPEN || (child == NULL && reach == PLAN__ELSEWHERE))
+        return false;
+    return child == NULL || !pass->stream.suspend || !suspend_differs(pass, o, child);
 }
 
 static void one_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const enum plan__reach reach = plan__reach(pass->s, o->namespace);
 
     if (is_held_back(pass, o)) {
-        pass->held_back = true;
+        pass->held_back |= reach == PLAN__BARRED;
     } else if (child == NULL) {
         missing_child(pass, o);
-    } else if (child->revision != o->changed_in && !plan__is_barred(pass, o)) {
+    } else if (child->revision != o->changed_in && reach == PLAN__OPEN) {
         changed_child(pass, o, child);
     } else {
         suspend_child(pass, o, child);

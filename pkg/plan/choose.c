@@ -12,8 +12,7 @@
 static struct plan__place place_of(const struct plan__pass *pass,
                                    const struct plan__objects *current, int64_t number)
 {
-    return (struct plan__place){.namespace = pass->target,
-                                .installation = pass->s->installation,
+    return (struct plan__place){.installation = pass->s->installation,
                                 .stream = &pass->stream,
                                 .current = current,
                                 .children = pass->own,
@@ -65,37 +64,7 @@ static bool lost_revision(struct plan__pass *pass)
 
 static void render_fresh(struct plan__pass *pass, const struct plan__objects *current)
 {
-    const struct plan_snapshot *s = pass->s;
-
-    if (s->account == NULL) {
-        plan__stream_refuse(
-            pass, "PlatformNotFound",
-            ps_arena_printf(
-                pass->arena,
-                "spec.platform: there is no PlatformAccount %s (kubectl get pacct lists them)",
-                pass->stream.platform));
-        return;
-    }
-    if (!plan__is_allowed(s, s->account)) {
-        plan__stream_refuse(pass, "NotAllowed", plan__not_allowed_text(pass->arena, s, s->account));
-        return;
-    }
-    if (s->account->problem.code != 0) {
-        plan__stream_refuse(pass, "PlatformInvalid",
-                            ps_arena_printf(pass->arena, "PlatformAccount %s: %s", s->account->name,
-                                            s->account->problem.message));
-        return;
-    }
-    if (!s->account->for_streams) {
-        plan__stream_refuse(
-            pass, "UsageNotAllowed",
-            ps_arena_printf(pass->arena,
-                            "PlatformAccount %s is not for streams: its spec.usage has to contain "
-                            "Stream; or name another account in spec.platform",
-                            s->account->name));
-        return;
-    }
-    plan__apps(pass->arena, &pass->stream, s->account, s->registry, &pass->wanted);
+    plan__apps(pass->arena, &pass->stream, pass->s, &pass->wanted);
     if (pass->wanted.reason != NULL) {
         plan__stream_refuse(pass, pass->wanted.reason, pass->wanted.message);
         return;
@@ -144,10 +113,10 @@ static bool same_rendering(struct plan__pass *pass, const struct json_t *old_inp
     const char *reason;
 
     js_set(object, "spec", spec);
-    if (model_stream_read(pass->arena, object, &old, NULL) != 0 ||
-        !ps_streq(old.platform, pass->stream.platform))
-        return false; /* the account at hand is that of the new platform */
-    plan__apps(pass->arena, &old, pass->s->account, pass->s->registry, &wanted);
+    if (model_stream_read(pass->arena, object, &old, NULL) != 0)
+        return false;
+    /* Accounts that are named no longer are not at hand: that is no same rendering. */
+    plan__apps(pass->arena, &old, pass->s, &wanted);
     struct plan__place place = place_of(pass, current, next_number(pass));
 
     place.stream = &old;
@@ -299,12 +268,14 @@ void plan__stream_revision(struct plan__pass *pass)
     }
     if (pass->refused_reason == NULL)
         render_fresh(pass, &current);
+    plan__stream_obstacles(pass);
     const bool redeploy =
         pass->current != NULL && !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
                                            pass->current->redeploy ? pass->current->redeploy : "");
 
     if (pass->fresh.count == 0) { /* refused: what runs stays as it is */
-        if (pass->current != NULL && !redeploy && pass->s->account != NULL &&
+        if (pass->current != NULL && !redeploy &&
+            strcmp(pass->refused_reason, "PlatformNotFound") != 0 &&
             ps_streq(hash, pass->current->spec_hash))
             accepted_before(pass);
         if (pass->current != NULL)

@@ -135,8 +135,13 @@ static void compare(struct plan__pass *pass, struct plan__object *o, const struc
         return;
     }
     tell_paths(pass, o, found, body);
-    if (!pass->stream.report_drift && !plan__is_barred(pass, o))
+    if (pass->stream.report_drift)
+        return;
+    if (plan__reach(pass->s, o->namespace) == PLAN__OPEN) {
         correct(pass, o, live, diff);
+    } else {
+        pass->drift_stays = true;
+    }
 }
 
 /* The child of the object, where it is at its revision: others are about to be written. */

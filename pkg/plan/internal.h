@@ -10,6 +10,7 @@
  *   kubernetes.c  plan__app -> workload and Service
  *   stateful.c    what a StatefulSet has that a Deployment has not
  *   revision.c    rendered objects <-> ControllerRevision
+ *   platforms.[ch] accounts: where they lead, and who may use them
  *   stream.c      the pass: what stands in the way, and what is asked in which order
  *   choose.c      what is wanted, and which revision is in force
  *   children.c    what is there, and what to do
@@ -22,6 +23,7 @@
 
 #include "dsl/dsl.h"
 #include "plan/plan.h"
+#include "plan/platforms.h"
 #include "plan/settings.h"
 
 /* An app has a Service and a workload. Revisions with more are damaged. */
@@ -34,6 +36,7 @@
 
 struct plan__app {
     const char *label, *name, *type, *version, *image;
+    const char *platform, *namespace;   /* its account, and where that leads to */
     struct model_properties properties; /* what the app sees, sorted by key */
     struct plan__settings settings;
     int64_t port;
@@ -47,15 +50,15 @@ struct plan__wanted {
     const char *definition; /* canonical, secrets masked */
     /* Why not, when nothing can be wanted: reason NULL = fine. */
     const char *reason, *message;
-    const char *warnings; /* ignored keys and the like; NULL = none */
+    const char *warnings;   /* ignored keys and the like; NULL = none */
+    const char *unverified; /* whether all apps reach the same brokers; NULL = they do */
 };
 
 #define PLAN__WARNINGS_MAX ((size_t)2048) /* bytes: enough to read */
 
 /* Never fails: what is wrong stands in wanted->reason. */
 void plan__apps(struct ps_arena *arena, const struct model_stream *stream,
-                const struct model_account *account, const struct model_registry *registry,
-                struct plan__wanted *wanted);
+                const struct plan_snapshot *s, struct plan__wanted *wanted);
 /* The account's own settings, for its status: NULL = fine, else what is wrong. */
 const char *plan__account_problem(struct ps_arena *arena, const struct model_account *account,
                                   const char **warnings);
@@ -84,9 +87,9 @@ void plan__objects_fini(struct plan__objects *set);
 const struct plan__object *plan__objects_find(const struct plan__objects *set, enum model_kind kind,
                                               const char *namespace, const char *name);
 
-/* Where an app's objects live, and the version in the name of each app's workload. */
+/* Whose objects they are, and the version in the name of each app's workload. */
 struct plan__place {
-    const char *namespace;
+    const char *namespace; /* of the one object that is marked */
     const char *installation;
     const struct model_stream *stream;
     const struct plan__objects *current;        /* names are kept from there; may be NULL */
@@ -196,9 +199,5 @@ const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot 
                                   enum model_kind kind, const char *namespace, const char *name);
 const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
                                    const char *namespace, const char *name);
-/* May the CR use the account? */
-bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account *account);
-const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
-                                   const struct model_account *account);
 
 #endif

@@ -169,7 +169,7 @@ static struct json_t *object_head(const struct render *r, enum model_kind kind, 
                             : info->version);
     js_set_str(json, "kind", info->kind);
     js_set_str(metadata, "name", name);
-    js_set_str(metadata, "namespace", r->place->namespace);
+    js_set_str(metadata, "namespace", r->app->namespace);
     js_set(metadata, "labels", object_labels(r));
     return json;
 }
@@ -233,7 +233,7 @@ static bool fits(struct render *r, const char *name)
         const struct model_object *c = r->place->children[i];
 
         if (c->kind != r->kind || c->fixed_hash == NULL || !ps_streq(c->name, name) ||
-            !ps_streq(c->namespace, r->place->namespace))
+            !ps_streq(c->namespace, r->app->namespace))
             continue;
         struct json_t *body PS_AUTO_JS = workload(r);
 
@@ -253,14 +253,14 @@ static const char *kept_name(struct render *r)
         const struct plan__object *o = &place->current->items[i];
 
         if (o->kind == r->kind && ps_streq(o->app, r->app->label) &&
-            ps_streq(o->namespace, place->namespace) && fits(r, o->name))
+            ps_streq(o->namespace, r->app->namespace) && fits(r, o->name))
             return o->name;
     }
     for (size_t i = 0; i < place->child_count; i++) {
         const struct model_object *c = place->children[i];
 
         if (c->kind == r->kind && !c->deleting && ps_streq(c->app, r->app->label) &&
-            ps_streq(c->namespace, place->namespace) && fits(r, c->name))
+            ps_streq(c->namespace, r->app->namespace) && fits(r, c->name))
             return c->name;
     }
     return NULL;
@@ -300,7 +300,7 @@ static void add_object(struct plan__objects *out, const struct render *r, enum m
                        const char *name, struct json_t *body)
 {
     out->items[out->count++] = (struct plan__object){.kind = kind,
-                                                     .namespace = r->place->namespace,
+                                                     .namespace = r->app->namespace,
                                                      .name = name,
                                                      .app = r->app->label,
                                                      .changed_in = r->place->number,
@@ -334,7 +334,7 @@ static int check_distinct(const struct plan__objects *out, const struct render *
                           const char **reason, struct ps_err *err)
 {
     const struct plan__object *other =
-        plan__objects_find(out, MODEL_SERVICE, r->place->namespace, r->service);
+        plan__objects_find(out, MODEL_SERVICE, r->app->namespace, r->service);
 
     if (other == NULL)
         return 0;

@@ -87,22 +87,6 @@ const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot 
     return fact;
 }
 
-bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account *account)
-{
-    return model_account_allows(account, s->namespace,
-                                s->own_namespace ? s->own_namespace->labels : NULL);
-}
-
-const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
-                                   const struct model_account *account)
-{
-    return ps_arena_printf(arena,
-                           "PlatformAccount %s is not for namespace %s: its "
-                           "spec.allowedNamespaces has to name or select it; or name another "
-                           "account in spec.platform",
-                           account->name, s->namespace);
-}
-
 void plan__event(struct plan *plan, bool warning, const char *reason, const char *note)
 {
     if (plan->event_count == PLAN_EVENTS_MAX)

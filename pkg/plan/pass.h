@@ -11,7 +11,6 @@ struct plan__pass {
     struct plan *plan;
     struct ps_arena *arena; /* the plan's */
     struct model_stream stream;
-    const char *target; /* namespace of the children; NULL when the account is not known */
     const struct model_object **own; /* children of this very CR, newest revision first */
     size_t own_count;
     const struct model_object **predecessors;
@@ -32,6 +31,7 @@ struct plan__pass {
     const char *replacing;                        /* whose end an app waits for, or NULL */
     const char *drifted;                          /* what others have changed, or NULL */
     bool correcting, drift_unknown;
+    bool drift_stays;        /* where the stream may not write */
     const char *access_lost; /* why what runs may be changed no longer, or NULL */
     bool held_back;          /* because of that something was not written */
     bool busy;               /* operations are planned */
@@ -45,13 +45,13 @@ struct plan__pass {
 void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char *message);
 /* A merge patch of the CR's metadata; takes the body. */
 void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
+/* What stands in the way of what is wanted; before a revision is chosen. */
+void plan__stream_obstacles(struct plan__pass *pass);
 void plan__stream_revision(struct plan__pass *pass);
 void plan__stream_status(struct plan__pass *pass);
 void plan__stream_children(struct plan__pass *pass);
 /* What others have changed: told, and corrected. Bodies are asked for where they are needed. */
 void plan__stream_drift(struct plan__pass *pass);
-/* Nothing is written where the object is. */
-bool plan__is_barred(const struct plan__pass *pass, const struct plan__object *o);
 /* Is the child known to be as it shall be? */
 bool plan__is_proven(const struct plan__pass *pass, const struct model_object *child);
 /* Fills in the bodies of the objects in force; false while they have to be fetched. */

@@ -60,21 +60,29 @@ struct plan_slots {
 struct plan_rival {
     const char *namespace, *name, *uid;
     const char *stream_name;
-    const char *target_namespace; /* NULL when its account is not there */
-    const char *cluster_id;       /* of its account; NULL: unsaid */
+    const char *const *targets; /* namespaces; none of accounts that are not there */
+    size_t target_count;
+    const char *cluster_id; /* of its accounts; NULL: unsaid */
     int64_t created_ms;
+};
+
+/* An account that a CR names. */
+struct plan_platform {
+    const char *name;
+    const struct model_account *account; /* NULL: there is none */
+    const struct model_object *target;   /* the namespace it leads to; NULL: there is none */
 };
 
 struct plan_snapshot {
     int64_t now_ms; /* wall clock */
     const char *installation;
 
-    const char *namespace, *name;        /* of the key */
-    const struct json_t *cr;             /* as the watch has it; NULL: not there */
-    const struct model_account *account; /* of spec.platform; NULL: there is none */
+    const char *namespace, *name;          /* of the key */
+    const struct json_t *cr;               /* as the watch has it; NULL: not there */
+    const struct plan_platform *platforms; /* all that the spec names */
+    size_t platform_count;
     const struct model_registry *registry;
-    const struct model_object *target_namespace; /* NULL: there is none */
-    const struct model_object *own_namespace;    /* the CR's; NULL: not seen yet */
+    const struct model_object *own_namespace; /* the CR's; NULL: not seen yet */
 
     /* Deployments, StatefulSets, Services, ControllerRevisions (of a stream) or Jobs (of a task)
      * whose owner annotation names this CR, and the pods of its apps. Complete: the watches were in

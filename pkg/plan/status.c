@@ -217,7 +217,7 @@ static void describe_app(const struct plan__pass *pass, const struct plan__objec
 {
     const struct json_t *old = old_app(pass, o->app);
     const char *type = js_path_str(old, "type"), *version = js_path_str(old, "version");
-    const char *image = container_image(o);
+    const char *image = container_image(o), *platform = js_path_str(old, "platform");
 
     for (size_t i = 0; i < pass->wanted.count; i++) {
         const struct plan__app *app = &pass->wanted.apps[i];
@@ -225,11 +225,13 @@ static void describe_app(const struct plan__pass *pass, const struct plan__objec
         if (!ps_streq(app->label, o->app))
             continue;
         type = app->type;
+        if (ps_streq(app->namespace, o->namespace)) /* else it is on its way from another one */
+            platform = app->platform;
         if (image == NULL || ps_streq(app->image, image))
             version = app->version;
     }
     js_set_str(json, "type", type);
-    js_set_str(json, "platform", pass->stream.platform);
+    js_set_str(json, "platform", platform ? platform : pass->stream.platform);
     js_set_str(json, "version", version);
     js_set_str(json, "image", image ? image : js_path_str(old, "image"));
 }
@@ -348,16 +350,18 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
 
 static void set_drifted(struct plan__pass *pass)
 {
-    const bool report = pass->stream.report_drift;
+    const bool report = pass->stream.report_drift || pass->drift_stays;
+    const char *why = pass->drift_stays
+                          ? "it stays where no account leads to that the stream may use"
+                          : "it stays, since spec.driftPolicy is Report";
     const struct json_t *old =
         model_condition_find(js_get(pass->stream.status, "conditions"), "Drifted");
 
     if (pass->drifted != NULL) {
-        model_condition_set(
-            &pass->conditions, "Drifted", true, report ? "DriftReported" : "DriftCorrected",
-            ps_arena_printf(pass->arena, "others have changed %s; %s", pass->drifted,
-                            report ? "it stays, since spec.driftPolicy is Report"
-                                   : "it is taken back"));
+        model_condition_set(&pass->conditions, "Drifted", true,
+                            report ? "DriftReported" : "DriftCorrected",
+                            ps_arena_printf(pass->arena, "others have changed %s; %s",
+                                            pass->drifted, report ? why : "it is taken back"));
     } else if (old != NULL && (pass->busy || pass->drift_unknown)) { /* not looked at now */
         model_condition_set(&pass->conditions, "Drifted", true, js_path_str(old, "reason"),
                             js_path_str(old, "message"));
@@ -383,6 +387,10 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     if (pass->outdated != NULL)
         model_condition_set(list, "Outdated", true, "RenderedDifferently", pass->outdated);
     set_drifted(pass);
+    if (pass->wanted.unverified != NULL) {
+        model_condition_set(list, "BinderUnverified", true, "BinderUnverified",
+                            pass->wanted.unverified);
+    }
     if (pass->shared != NULL)
         model_condition_set(list, "DestinationShared", true, "DestinationShared", pass->shared);
     if (pass->access_lost != NULL)

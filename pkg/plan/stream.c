@@ -128,9 +128,20 @@ void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char
 /* ---- what stands in the way
  * ------------------------------------------------------------------------- */
 
-static void check_namespace(struct plan__pass *pass)
+/* An app is on it. While nobody knows, as the spec is refused: all that the spec names. */
+static bool is_used(const struct plan__pass *pass, const struct plan_platform *platform)
 {
-    const struct model_object *ns = pass->s->target_namespace;
+    for (size_t i = 0; i < pass->wanted.count; i++) {
+        if (ps_streq(pass->wanted.apps[i].platform, platform->name))
+            return true;
+    }
+    return pass->wanted.count == 0;
+}
+
+static void check_namespace(struct plan__pass *pass, const struct plan_platform *platform)
+{
+    const struct model_object *ns = platform->target;
+    const char *name = plan__target_of(pass->s, platform->account);
 
     if (pass->waiting_reason != NULL)
         return;
@@ -140,11 +151,10 @@ static void check_namespace(struct plan__pass *pass)
             ps_arena_printf(pass->arena,
                             "namespace %s of PlatformAccount %s does not exist; Penstock "
                             "never creates it",
-                            pass->target, pass->stream.platform);
+                            name, platform->name);
     } else if (ns->deleting || ps_streq(ns->phase, "Terminating")) {
         pass->waiting_reason = "NamespaceTerminating";
-        pass->waiting_message =
-            ps_arena_printf(pass->arena, "namespace %s is being deleted", pass->target);
+        pass->waiting_message = ps_arena_printf(pass->arena, "namespace %s is being deleted", name);
     }
 }
 
@@ -158,6 +168,26 @@ static bool goes_first(const struct plan__pass *pass, const struct plan_rival *r
     return is_older(rival->created_ms, rival->uid, pass->stream.created_ms, pass->stream.uid);
 }
 
+/* The namespace that both deploy into, or NULL. */
+static const char *meeting_place(const struct plan__pass *pass, const struct plan_rival *rival)
+{
+    const struct plan_snapshot *s = pass->s;
+
+    for (size_t i = 0; i < s->platform_count; i++) {
+        const struct plan_platform *platform = &s->platforms[i];
+
+        if (platform->account == NULL || !is_used(pass, platform))
+            continue;
+        const char *target = plan__target_of(s, platform->account);
+
+        for (size_t k = 0; k < rival->target_count; k++) {
+            if (ps_streq(rival->targets[k], target))
+                return target;
+        }
+    }
+    return NULL;
+}
+
 /* Of two streams with the same names, the one that has objects keeps them; of two without, the
  * older goes first. */
 static void check_rivals(struct plan__pass *pass)
@@ -166,18 +196,33 @@ static void check_rivals(struct plan__pass *pass)
 
     for (size_t i = 0; i < s->rival_count && pass->current == NULL; i++) {
         const struct plan_rival *rival = &s->rivals[i];
+        const char *place = goes_first(pass, rival) ? meeting_place(pass, rival) : NULL;
 
-        if (!goes_first(pass, rival) || !ps_streq(rival->target_namespace, pass->target))
+        if (place == NULL)
             continue;
         pass->conflict =
             ps_arena_printf(pass->arena,
                             "StreamDeployment %s/%s already uses the stream name %s in namespace "
                             "%s; choose another "
                             "spec.streamName or another platform",
-                            rival->namespace, rival->name, pass->stream.stream_name, pass->target);
+                            rival->namespace, rival->name, pass->stream.stream_name, place);
         plan__wake(pass->plan, CONFLICT_RECHECK_MS);
         return;
     }
+}
+
+/* Of the accounts that the stream uses; they name the same, or it is not deployed. */
+static const char *cluster_of(const struct plan__pass *pass)
+{
+    const char *id = NULL;
+
+    for (size_t i = 0; id == NULL && i < pass->s->platform_count; i++) {
+        const struct plan_platform *platform = &pass->s->platforms[i];
+
+        if (platform->account != NULL && is_used(pass, platform))
+            id = platform->account->cluster_id;
+    }
+    return id;
 }
 
 /* In one namespace they are rivals: only one of them is deployed. */
@@ -186,7 +231,7 @@ static bool shares_destinations(const struct plan__pass *pass, const struct plan
 {
     return ps_streq(rival->cluster_id, cluster_id) &&
            ps_streq(rival->stream_name, pass->stream.stream_name) &&
-           !ps_streq(rival->target_namespace, pass->target);
+           meeting_place(pass, rival) == NULL;
 }
 
 /* Destinations and groups are named by the stream: two of one name on the same brokers mix. Names
@@ -194,7 +239,7 @@ static bool shares_destinations(const struct plan__pass *pass, const struct plan
 static void check_destinations(struct plan__pass *pass)
 {
     const struct plan_snapshot *s = pass->s;
-    const char *cluster_id = s->account->cluster_id;
+    const char *cluster_id = cluster_of(pass);
     const struct plan_rival *first = NULL;
     size_t count = 0;
 
@@ -218,6 +263,18 @@ static void check_destinations(struct plan__pass *pass)
         "destinations; choose another spec.streamName",
         pass->stream.stream_name, goes_first(pass, first) ? "older" : "younger", first->namespace,
         first->name, more, cluster_id);
+}
+
+void plan__stream_obstacles(struct plan__pass *pass)
+{
+    for (size_t i = 0; i < pass->s->platform_count; i++) {
+        const struct plan_platform *platform = &pass->s->platforms[i];
+
+        if (platform->account != NULL && is_used(pass, platform))
+            check_namespace(pass, platform);
+    }
+    check_rivals(pass);
+    check_destinations(pass);
 }
 
 /* ---- the pass ------------------------------------------------------------------------------- */
@@ -271,16 +328,8 @@ static void tell_first(struct plan *plan, const struct model_stream *stream)
 
 static void reconcile(struct plan__pass *pass)
 {
-    pass->target = pass->s->account == NULL      ? NULL
-                   : pass->s->account->namespace ? pass->s->account->namespace
-                                                 : pass->stream.namespace;
     if (handle_predecessors(pass))
         return;
-    if (pass->target != NULL) {
-        check_namespace(pass);
-        check_rivals(pass);
-        check_destinations(pass);
-    }
     plan__stream_revision(pass);
     if (pass->plan->need_count > 0)
         return;

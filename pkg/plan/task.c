@@ -83,13 +83,14 @@ static void refuse(struct plan__task_pass *pass, const char *reason, const char 
 
 static bool find_app(struct plan__task_pass *pass)
 {
-    const struct model_account *account = pass->s->account;
+    const struct model_account *account = pass->account;
 
     if (account == NULL) {
         refuse(pass, "PlatformNotFound",
                ps_arena_printf(
-                   pass->arena,
-                   "spec.platform: there is no PlatformAccount %s (kubectl get pacct lists them)",
+                   pass->arena, "%s: there is no PlatformAccount %s (kubectl get pacct lists them)",
+                   pass->task.app_count > 0 && pass->task.apps[0].platform ? "spec.apps[0].platform"
+                                                                           : "spec.platform",
                    pass->task.platform));
         return false;
     }
@@ -107,12 +108,12 @@ static bool find_app(struct plan__task_pass *pass)
 
 static const char *target_of(const struct plan__task_pass *pass)
 {
-    return pass->s->account->namespace ? pass->s->account->namespace : pass->task.namespace;
+    return plan__target_of(pass->s, pass->account);
 }
 
 static bool has_namespace(struct plan__task_pass *pass)
 {
-    const struct model_object *ns = pass->s->target_namespace;
+    const struct model_object *ns = pass->target;
 
     if (ns != NULL && !ns->deleting && !ps_streq(ns->phase, "Terminating"))
         return true;
@@ -206,7 +207,7 @@ static bool is_held_back(struct plan__task_pass *pass)
 /* The older ones first, also when they are in other namespaces. */
 static bool has_slot(struct plan__task_pass *pass)
 {
-    const int64_t limit = pass->s->account->max_tasks;
+    const int64_t limit = pass->account->max_tasks;
     const struct plan_slots *slots = &pass->s->slots;
 
     if (slots->running + slots->ahead < limit)
@@ -216,7 +217,7 @@ static bool has_slot(struct plan__task_pass *pass)
         ps_arena_printf(pass->arena,
                         "PlatformAccount %s runs at most %lld tasks at once (maxConcurrentTasks); "
                         "the oldest launch goes first",
-                        pass->s->account->name, (long long)limit));
+                        pass->account->name, (long long)limit));
     pass->plan->standing = PLAN_QUEUED;
     wake_at_limits(pass);
     return false;
@@ -416,6 +417,10 @@ struct plan *plan_task(const struct plan_snapshot *snapshot)
         pass.unreadable = true;
         pass.message = ps_arena_dup(pass.arena, err.message);
     }
+    const struct plan_platform *platform = plan__platform(snapshot, pass.task.platform);
+
+    pass.account = platform ? platform->account : NULL;
+    pass.target = platform ? platform->target : NULL;
     sort_jobs(&pass);
     if (pass.task.deleting) {
         plan__task_cleanup(&pass);

@@ -63,8 +63,10 @@ struct plan__task_pass {
     struct plan *plan;
     struct ps_arena *arena; /* the plan's */
     struct model_task task;
-    bool unreadable;                 /* the spec: an attempt under way is only watched */
-    const struct model_object **own; /* Jobs of this very launch, newest attempt first */
+    const struct model_account *account; /* NULL: there is none */
+    const struct model_object *target;   /* the namespace it leads to; NULL: there is none */
+    bool unreadable;                     /* the spec: an attempt under way is only watched */
+    const struct model_object **own;     /* Jobs of this very launch, newest attempt first */
     size_t own_count;
     const struct model_object **predecessors;
     size_t predecessor_count;

@@ -80,11 +80,10 @@ bool plan__is_quiet(const struct plan__task_pass *pass)
 /* SCDF's backoffLimit counts where the launch has no retry of its own. */
 static int64_t retry_limit(struct plan__task_pass *pass)
 {
-    if (pass->task.retry.given || pass->s->account == NULL)
+    if (pass->task.retry.given || pass->account == NULL)
         return pass->task.retry.limit;
     if (pass->wanted.count == 0) {
-        plan__task_app(pass->arena, &pass->task, pass->s->account, pass->s->registry,
-                       &pass->wanted);
+        plan__task_app(pass->arena, &pass->task, pass->account, pass->s->registry, &pass->wanted);
     }
     if (pass->wanted.count == 0 || pass->wanted.apps[0].settings.backoff_limit < 0)
         return pass->task.retry.limit;

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts with limits, and streams over several accounts."""
 
-from support import ACCOUNT, STREAM, account, condition, holds, namespace, stream, wait_for
+import pytest
+from support import (ACCOUNT, FINALIZER, STREAM, account, app_status, condition, holds, namespace,
+                     stream, wait_for)
 
 
 def allow(space, kubectl, **allowed):
@@ -10,6 +12,21 @@ def allow(space, kubectl, **allowed):
 
 def label(kubectl, name, **labels):
     kubectl.patch("namespace", name, {"metadata": {"labels": labels}})
+
+
+@pytest.fixture
+def gpu(space, kubectl):
+    """The name of a second account, and of the namespace that it leads to."""
+    name = space.ns + "-gpu"
+    space.extra += [("namespace", name), (ACCOUNT, name)]
+    kubectl.apply(namespace(name), account(
+        name, name, properties={"limits": {"memory": "8Gi"}}, binder={"clusterId": "one"}))
+    kubectl.patch(ACCOUNT, space.account, {"spec": {"binder": {"clusterId": "one"}}})
+    return name
+
+
+def on(label, platform):
+    return [{"name": label, "platform": platform}]
 
 
 def generations(space):
@@ -96,3 +113,78 @@ def test_two_streams_share_destinations(space, kubectl):
     space.wait("s", "DestinationShared")
     kubectl.delete(STREAM, "x", other)
     wait_for(lambda: condition(space.get("s"), "DestinationShared") is None, "the rival to go")
+
+
+def test_one_stream_on_two_accounts(space, kubectl, gpu):
+    """Each app is in the namespace of its account with what that gives; nothing is left behind."""
+    space.apply("s", "cardata | predict | cassandra", apps=on("predict", gpu))
+    obj = space.wait("s", reason="Deployed")
+    assert condition(obj, "BinderUnverified") is None
+    assert obj["metadata"]["finalizers"] == [FINALIZER]
+    assert sorted(space.deployments()) == ["s-cardata-v1", "s-cassandra-v1"]
+    predict = space.deployments(gpu)["s-predict-v1"]
+    container = predict["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"]["memory"] == "8Gi", container
+    seen = app_status(obj, "predict")
+    assert (seen["platform"], seen["resource"]["namespace"]) == (gpu, gpu), seen
+    assert app_status(obj, "cardata")["platform"] == space.account
+
+    def counted():
+        return all(kubectl.get(ACCOUNT, a)["status"].get("streams") == 1
+                   for a in (gpu, space.account))
+    wait_for(counted, "both accounts to count the stream")
+    kubectl.delete("deployments.apps", "s-predict-v1", gpu)
+    wait_for(lambda: space.deployments(gpu).get("s-predict-v1"), "predict to come back")
+    kubectl.delete(STREAM, "s", space.ns)
+    space.wait_clean(space.ns, space.target, gpu)
+
+
+def test_an_app_moves_to_another_account_and_back(space, gpu):
+    """A move makes another object there; the old one goes, and the other apps are not touched."""
+    space.apply("s", "cardata | predict | cassandra")
+    space.wait("s", reason="Deployed")
+    before = space.deployments()
+    space.patch("s", apps=on("predict", gpu))
+    wait_for(lambda: "s-predict-v1" not in space.deployments(), "the old predict to go")
+    assert list(space.deployments(gpu)) == ["s-predict-v2"]
+    space.wait("s", reason="Deployed")
+    for name in ("s-cardata-v1", "s-cassandra-v1"):
+        now = space.deployments()[name]["metadata"]
+        assert now["uid"] == before[name]["metadata"]["uid"]
+        assert now["generation"] == before[name]["metadata"]["generation"]
+    space.patch("s", apps=None)
+    wait_for(lambda: not space.leftovers(gpu), "nothing to be left of the visit")
+    obj = space.wait("s", reason="Deployed")
+    assert sorted(space.deployments()) == ["s-cardata-v1", "s-cassandra-v1", "s-predict-v3"]
+    assert app_status(obj, "predict")["platform"] == space.account
+
+
+def test_accounts_of_one_stream_that_do_not_fit(space, kubectl, gpu):
+    """A missing account and other brokers refuse a new stream as a whole; what runs goes on."""
+    space.apply("s", "time | log", apps=on("log", gpu + "-x"))
+    space.wait("s", "Accepted", "False", "PlatformNotFound", "app log: spec.apps[0].platform")
+    assert not space.deployments()
+    kubectl.patch(ACCOUNT, gpu, {"spec": {"binder": {"clusterId": "two"}}})
+    space.patch("s", apps=on("log", gpu))
+    space.wait("s", "Accepted", "False", "BinderMismatch")
+    assert not space.deployments() and not space.deployments(gpu)
+    kubectl.patch(ACCOUNT, gpu, {"spec": {"binder": None}})
+    space.wait("s", "BinderUnverified", message=gpu)
+    space.wait("s", reason="Deployed")
+    kubectl.patch(ACCOUNT, gpu, {"spec": {"binder": {"clusterId": "two"}}})
+    obj = space.wait("s", "Outdated", message="BinderMismatch")
+    holds(obj, "Ready", "True", "Deployed")
+    before = generations(space)
+    kubectl.delete(ACCOUNT, gpu)
+    space.wait("s", "Accepted", "False", "PlatformNotFound")
+    assert generations(space) == before and list(space.deployments(gpu)) == ["s-log-v1"]
+
+
+def test_the_app_of_a_launch_has_an_account(tasks, kubectl, gpu):
+    """The account of the app counts, with its limit, not that of the launch."""
+    kubectl.patch(ACCOUNT, tasks.account, {"spec": {"maxConcurrentTasks": 0}})
+    tasks.launch("t", "train", apps=on("train", gpu))
+    obj = tasks.wait_phase("t", "Complete")
+    assert obj["status"]["steps"][0]["resource"]["namespace"] == gpu
+    tasks.launch("u", "train")
+    tasks.wait_phase("u", "Waiting", "ConcurrencyLimit")

@@ -68,6 +68,7 @@ void input_tidy(struct json_t *in, const char *const *kinds)
         js_remove(in, "ownNamespace");
     if (js_path_str(in, "account.metadata.name") == NULL)
         js_remove(in, "account");
+    js_remove(in, "platforms");
     js_remove(in, "accountVars");
     if (!is_identified(js_get(in, "cr")))
         js_remove(in, "cr");

@@ -371,6 +371,8 @@ static void launches_are_projected(void **state)
         {", 'finalizers': ['penstock.dev/cleanup']}, 'spec': {'platform': 'p'}, 'status': "
          "{'phase': 'Running', 'steps': [{'state': 'Starting'}, {'state': 'Failed'}]}",
          "p", MODEL_TASK_RUNNING, MODEL_ATTEMPT_STARTING, true},
+        {"}, 'spec': {'platform': 'p', 'apps': [{'platform': 'q'}]}", "q", MODEL_TASK_NEW,
+         MODEL_ATTEMPT_NONE, false},
         {", 'finalizers': ['penstock.dev/attempt']}, 'status': {'phase': 7, 'steps': {'state': "
          "'Starting'}}",
          "default", MODEL_TASK_NEW, MODEL_ATTEMPT_NONE, false},

@@ -362,7 +362,8 @@ static void other_kinds_are_projected(void **state)
     struct model_object *stream = project(
         MODEL_STREAM, "{" META ", 'creationTimestamp': '2026-10-29T01:02:03Z'}, 'spec': {}}");
     struct model_object *named =
-        project(MODEL_STREAM, "{" META "}, 'spec': {'streamName': 's', 'platform': 'p'}}");
+        project(MODEL_STREAM, "{" META "}, 'spec': {'streamName': 's', 'platform': 'p', 'apps': ["
+                              "{'platform': 'gpu'}, {}, {'platform': 'p'}, {'platform': 7}]}}");
     struct model_object *namespace =
         project(MODEL_NAMESPACE,
                 "{" META ", 'labels': {'a': 'b', 'x/y': ''}, 'deletionTimestamp': 'x'}, 'status': "
@@ -378,6 +379,12 @@ static void other_kinds_are_projected(void **state)
     assert_int_equal(stream->created_ms, 1793235723000);
     assert_string_equal(named->stream_name, "s");
     assert_string_equal(named->platform, "p");
+    assert_true(model_names_platform(stream, "default"));
+    assert_string_equal(named->platforms, "p,gpu");
+    assert_true(model_names_platform(named, "p"));
+    assert_true(model_names_platform(named, "gpu"));
+    assert_false(model_names_platform(named, "default"));
+    assert_false(model_names_platform(named, "p,gpu"));
     assert_true(namespace->deleting);
     assert_string_equal(namespace->phase, "Terminating");
     assert_string_equal(namespace->labels, "a=b\nx/y=\n");

@@ -68,6 +68,36 @@ static const char *const properties[][2] = {
 /* ---- random inputs
  * --------------------------------------------------------------------------------- */
 
+static struct json_t *add_app(struct json_t *apps, const char *name)
+{
+    struct json_t *app = js_object();
+
+    js_set_str(app, "name", name);
+    js_push(apps, app);
+    return app;
+}
+
+/* For apps that the definition has; each may be on another account than the rest. */
+static void add_apps(struct world *world, struct json_t *spec)
+{
+    static const char *const accounts[] = {"there", "here"};
+    const char *definition = js_path_str(spec, "definition");
+    struct json_t *apps = js_array();
+
+    if (strncmp(definition, "cardata", 7) == 0 && world_random(world, 3) == 0) {
+        struct json_t *app = add_app(apps, "cardata");
+
+        js_set_str(app, "image", "y/cardata:9");
+        js_set_int(app, "replicas", world_random(world, 3));
+        if (world_random(world, 2))
+            js_set_str(app, "platform", accounts[world_random(world, 2)]);
+    }
+    if (strstr(definition, " predict ") != NULL && strstr(definition, ": predict") == NULL &&
+        world_random(world, 3) == 0)
+        js_set_str(add_app(apps, "predict"), "platform", accounts[world_random(world, 2)]);
+    js_set(spec, "apps", apps);
+}
+
 static struct json_t *random_spec(struct world *world)
 {
     struct json_t *spec = js_object(), *list = js_child(spec, "properties");
@@ -80,18 +110,7 @@ static struct json_t *random_spec(struct world *world)
     for (size_t i = 0; i < PS_ARRAY_LEN(properties); i++)
         if (world_random(world, 4) == 0)
             js_set_str(list, properties[i][0], properties[i][1]);
-    if (world_random(world, 4) == 0) {
-        struct json_t *apps = js_array(), *app = js_object();
-
-        js_set_str(app, "name", "cardata");
-        js_set_str(app, "image", "y/cardata:9");
-        js_set_int(app, "replicas", world_random(world, 3));
-        js_push(apps, app);
-        if (strncmp(js_path_str(spec, "definition"), "cardata", 7) == 0)
-            js_set(spec, "apps", apps);
-        else
-            js_unref(apps);
-    }
+    add_apps(world, spec);
     return spec;
 }
 

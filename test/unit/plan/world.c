@@ -473,13 +473,38 @@ static enum outcome perform(struct world *world, const struct plan_op *op)
  * --------------------------------------------------------------------------------------------------
  */
 
+static void set_platform(const struct world *world, struct json_t *out, const char *name)
+{
+    const struct json_t *account = js_get(world->accounts, name);
+    const char *namespace = js_path_str(account, "spec.kubernetes.namespace");
+
+    js_set(out, "account", js_copy(account));
+    js_set(out, "targetNamespace",
+           js_copy(js_get(world->namespaces, namespace ? namespace : WORLD_NAMESPACE)));
+}
+
+/* New reference. */
+static struct json_t *app_platforms(const struct world *world)
+{
+    const struct json_t *apps = js_path(world->cr, "spec.apps");
+    struct json_t *list = js_array();
+
+    for (size_t i = 0; i < js_len(apps); i++) {
+        const char *name = js_path_str(js_at(apps, i), "platform");
+        struct json_t *item = js_object();
+
+        js_set_str(item, "name", name ? name : "");
+        if (name != NULL)
+            set_platform(world, item, name);
+        js_push(list, item);
+    }
+    return list;
+}
+
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
     struct json_t *in = js_object(), *children = js_array();
     const char *named = js_path_str(world->cr, "spec.platform");
-    const char *platform = named ? named : "default";
-    const struct json_t *account = js_get(world->accounts, platform);
-    const char *namespace = js_path_str(account, "spec.kubernetes.namespace");
 
     for (size_t i = 0; i < js_len(world->objects); i++)
         if (world_is_ours(js_at(world->objects, i)))
@@ -489,10 +514,9 @@ static struct json_t *snapshot_input(const struct world *world, struct json_t *f
     js_set_str(in, "namespace", WORLD_NAMESPACE);
     js_set_str(in, "name", WORLD_NAME);
     js_set(in, "cr", js_ref(world->cr));
-    js_set(in, "account", js_copy(account));
     js_set_str(in, "registry", world->registry);
-    js_set(in, "targetNamespace",
-           js_copy(js_get(world->namespaces, namespace ? namespace : WORLD_NAMESPACE)));
+    set_platform(world, in, named ? named : "default");
+    js_set(in, "platforms", app_platforms(world));
     js_set(in, "children", children);
     js_set(in, "facts", js_ref(facts));
     return in;

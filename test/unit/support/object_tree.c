@@ -66,22 +66,40 @@ static void read_workload(struct model_object *o, const struct json_t *object)
                            js_path_str(object, "status.updateRevision"));
 }
 
-static void read_stream(struct model_object *o, const struct json_t *object)
+static void read_platforms(struct model_object *o, const struct json_t *object,
+                           struct ps_arena *arena)
+{
+    const struct json_t *apps = js_path(object, "spec.apps");
+
+    o->platforms = o->platform;
+    for (size_t i = 0; js_type(apps) == JS_ARRAY && i < js_len(apps); i++) {
+        const char *platform = js_path_str(js_at(apps, i), "platform");
+
+        if (platform != NULL && !model_names_platform(o, platform))
+            o->platforms = ps_arena_printf(arena, "%s,%s", o->platforms, platform);
+    }
+}
+
+static void read_stream(struct model_object *o, const struct json_t *object, struct ps_arena *arena)
 {
     const char *platform = js_path_str(object, "spec.platform"),
                *name = js_path_str(object, "spec.streamName");
 
     o->platform = platform ? platform : "default";
     o->stream_name = name ? name : o->name;
+    read_platforms(o, object, arena);
     o->phase = js_path_str(object, "status.phase");
 }
 
 static void read_task(struct model_object *o, const struct json_t *object)
 {
-    const char *platform = js_path_str(object, "spec.platform");
+    const char *named = js_path_str(object, "spec.platform");
+    const char *own = js_path_str(js_at(js_path(object, "spec.apps"), 0), "platform");
+    const char *platform = own ? own : named;
     const struct json_t *step = js_at(js_path(object, "status.steps"), 0);
 
     o->platform = platform ? platform : "default";
+    o->platforms = o->platform;
     o->task_phase = model_task_phase_of(js_path_str(object, "status.phase"));
     o->attempt_state = model_attempt_state_of(js_path_str(step, "state"));
 }
@@ -230,7 +248,7 @@ static void read_kind(struct model_object *o, const struct json_t *object, struc
 {
     switch (o->kind) {
     case MODEL_STREAM:
-        read_stream(o, object);
+        read_stream(o, object, arena);
         break;
     case MODEL_TASK:
         read_task(o, object);

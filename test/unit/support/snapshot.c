@@ -44,16 +44,6 @@ struct json_t *snapshot_unpack(const struct json_t *revision)
     return content;
 }
 
-static void read_account(struct snapshot *self)
-{
-    struct model_properties *vars = ps_arena_alloc(&self->arena, sizeof(*vars));
-
-    ps_assert(model_properties_flatten(&self->arena, js_get(self->in, "accountVars"),
-                                       MODEL_PROPERTIES_MAX, vars, NULL) == 0);
-    if (js_type(js_get(self->in, "account")) == JS_OBJECT)
-        self->s.account = model_account_read(&self->arena, js_get(self->in, "account"), vars);
-}
-
 static struct model_object *project(enum model_kind kind, const struct json_t *object)
 {
     PS_AUTO_FREE char *text = js_text(object);
@@ -63,10 +53,47 @@ static struct model_object *project(enum model_kind kind, const struct json_t *o
     return o;
 }
 
+static const struct model_account *account_of(struct snapshot *self, const struct json_t *object)
+{
+    struct model_properties *vars = ps_arena_alloc(&self->arena, sizeof(*vars));
+
+    ps_assert(model_properties_flatten(&self->arena, js_get(self->in, "accountVars"),
+                                       MODEL_PROPERTIES_MAX, vars, NULL) == 0);
+    return js_type(object) == JS_OBJECT ? model_account_read(&self->arena, object, vars) : NULL;
+}
+
+static void add_platform(struct snapshot *self, const char *name, const struct json_t *account,
+                         const struct json_t *target)
+{
+    struct plan_platform *platform = &self->platforms[self->s.platform_count++];
+
+    platform->name = name ? name : "default";
+    platform->account = account_of(self, account);
+    if (js_type(target) == JS_OBJECT)
+        platform->target = project(MODEL_NAMESPACE, target);
+}
+
+/* The account of the spec (of a launch: of its app), and then those of single apps. */
+static void read_platforms(struct snapshot *self)
+{
+    const struct json_t *more = js_get(self->in, "platforms");
+    const char *name = js_path_str(self->in, "cr.spec.platform");
+    const char *own = js_path_str(js_at(js_path(self->in, "cr.spec.apps"), 0), "platform");
+    const bool task = ps_streq(js_path_str(self->in, "planner"), "task");
+
+    self->platforms = ps_arena_array(&self->arena, js_len(more) + 1, sizeof(*self->platforms));
+    add_platform(self, task && own ? own : name, js_get(self->in, "account"),
+                 js_get(self->in, "targetNamespace"));
+    for (size_t i = 0; i < js_len(more); i++) {
+        add_platform(self, js_path_str(js_at(more, i), "name"), js_get(js_at(more, i), "account"),
+                     js_get(js_at(more, i), "targetNamespace"));
+    }
+    self->s.platforms = self->platforms;
+}
+
 static void read_objects(struct snapshot *self)
 {
     const struct json_t *children = js_get(self->in, "children"), *pods = js_get(self->in, "pods");
-    const struct json_t *target = js_get(self->in, "targetNamespace");
     const struct json_t *own = js_get(self->in, "ownNamespace");
 
     self->children = ps_arena_array(&self->arena, js_len(children), sizeof(*self->children));
@@ -82,11 +109,8 @@ static void read_objects(struct snapshot *self)
     }
     for (size_t i = 0; i < js_len(pods); i++)
         self->pods[self->s.pod_count++] = project(MODEL_POD, js_at(pods, i));
-    if (js_type(target) == JS_OBJECT)
-        self->target = project(MODEL_NAMESPACE, target);
     self->s.children = (const struct model_object *const *)self->children;
     self->s.pods = (const struct model_object *const *)self->pods;
-    self->s.target_namespace = self->target;
     if (js_type(own) == JS_OBJECT)
         self->own = project(MODEL_NAMESPACE, own);
     self->s.own_namespace = self->own;
@@ -142,11 +166,15 @@ static void read_troubles(struct snapshot *self)
     for (size_t i = 0; i < js_len(rivals); i++) {
         const struct json_t *from = js_at(rivals, i);
 
+        const char **targets = ps_arena_array(&self->arena, 1, sizeof(*targets));
+
+        *targets = js_path_str(from, "targetNamespace");
         others[i] = (struct plan_rival){.namespace = js_path_str(from, "namespace"),
                                         .name = js_path_str(from, "name"),
                                         .uid = js_path_str(from, "uid"),
                                         .stream_name = js_path_str(from, "streamName"),
-                                        .target_namespace = js_path_str(from, "targetNamespace"),
+                                        .targets = targets,
+                                        .target_count = *targets != NULL,
                                         .cluster_id = js_path_str(from, "clusterId"),
                                         .created_ms = js_path_int(from, "createdMs", 0)};
     }
@@ -173,7 +201,7 @@ struct snapshot *snapshot_new(const struct json_t *in)
     self->s.name = js_path_str(self->in, "name");
     self->s.cr = js_type(cr) == JS_OBJECT ? js_get(self->in, "cr") : NULL;
     self->s.registry = self->registry;
-    read_account(self);
+    read_platforms(self);
     read_objects(self);
     read_facts(self);
     read_troubles(self);
@@ -190,7 +218,8 @@ void snapshot_free(struct snapshot *self)
         ps_free(self->children[i]);
     for (size_t i = 0; i < self->s.pod_count; i++)
         ps_free(self->pods[i]);
-    ps_free(self->target);
+    for (size_t i = 0; i < self->s.platform_count; i++)
+        ps_free((void *)(uintptr_t)self->platforms[i].target);
     ps_free(self->own);
     model_registry_free(self->registry);
     js_unref(self->in);

@@ -2,10 +2,10 @@
 /*
  * A planner's snapshot from JSON, so that tests and golden files write facts as what the API server
  * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
- * targetNamespace, ownNamespace, children: [{kind, object, written (true if absent)}], pods:
- * [object], facts: [{kind, namespace, name, object}], troubles, rivals, slots: {running, ahead},
- * planner: "task" for a TaskLaunch}. A fact without an object is absent, one with "unknown": true
- * is not known.
+ * targetNamespace, platforms: [{name, account, targetNamespace}] (of single apps), ownNamespace,
+ * children: [{kind, object, written (true if absent)}], pods: [object], facts: [{kind, namespace,
+ * name, object}], troubles, rivals, slots: {running, ahead}, planner: "task" for a TaskLaunch}. A
+ * fact without an object is absent, one with "unknown": true is not known.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H
@@ -17,7 +17,8 @@ struct snapshot {
     struct json_t *in; /* borrowed from by everything */
     struct model_registry *registry;
     struct model_object **children, **pods;
-    struct model_object *target, *own;
+    struct plan_platform *platforms;
+    struct model_object *own;
     struct plan_snapshot s;
 };
 
