@@ -322,6 +322,20 @@ static void judge(struct kube_lease *lease)
     claim(lease, lease->seen, on_written);
 }
 
+/* Somebody has deleted it: its holder makes it anew when it renews, and may write until then. */
+static void judge_missing(struct kube_lease *lease)
+{
+    const bool held =
+        lease->seen != NULL && kube__lease_holder(lease->seen)[0] != '\0' && !is_mine(lease);
+
+    if (held && lease->state != STATE_LEADING && protected_ms(lease) > 0) {
+        tell_trouble(lease, NULL);
+        try_as_standby(lease);
+    } else {
+        claim(lease, NULL, on_written);
+    }
+}
+
 static void on_read(void *self, const struct kube_response *response)
 {
     struct kube_lease *lease = self;
@@ -330,7 +344,7 @@ static void on_read(void *self, const struct kube_response *response)
     if (is_late(lease))
         return;
     if (response->code == PS_ENOENT) {
-        claim(lease, NULL, on_written);
+        judge_missing(lease);
     } else if (response->code != 0) {
         fail(lease, words(response), response->err.retry_after_ms);
     } else if (!kube__lease_is_readable(response->object)) {

@@ -341,6 +341,29 @@ static void a_holder_is_respected_for_its_duration_whatever_its_clock_says(void 
     }
 }
 
+/* Its holder may write until its time is over, whether or not there is a Lease that says so. */
+static void a_deleted_one_is_its_holders_for_the_time_it_had(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    setup(&f);
+    store(&f, "other", 1, "2020-01-01T00:00:00.000000Z");
+    const int64_t started_ms = loop_now_ms();
+
+    kube_lease_start(f.lease);
+    script_wait(f.loop, 3 * RETRY); /* it has been read */
+    assert_true(f.reads > 0);
+    js_unref(f.stored);
+    f.stored = NULL;
+    script_wait(f.loop, 3 * RETRY);
+    assert_int_equal(f.writes, 0);
+    assert_true(script_run(f.loop, 2000));
+    assert_true(f.gained_ms - started_ms >= 1000);
+    assert_true(f.gained_ms - started_ms < 1000 + 4 * RETRY);
+    teardown(&f);
+}
+
 static void a_renewal_of_the_holder_is_noticed_soon_and_protects_it_anew(void **state)
 {
     (void)state;
@@ -865,6 +888,7 @@ int main(void)
         cmocka_unit_test(a_lease_that_is_not_there_is_made),
         cmocka_unit_test(one_that_was_given_back_is_taken_at_once),
         cmocka_unit_test(a_holder_is_respected_for_its_duration_whatever_its_clock_says),
+        cmocka_unit_test(a_deleted_one_is_its_holders_for_the_time_it_had),
         cmocka_unit_test(a_renewal_of_the_holder_is_noticed_soon_and_protects_it_anew),
         cmocka_unit_test(a_longer_lease_is_waited_for),
         cmocka_unit_test(a_lost_race_is_no_leadership),
