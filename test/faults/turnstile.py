@@ -14,6 +14,7 @@ One thread runs an asyncio loop; the test talks to it through the methods of Tur
 """
 
 import asyncio
+import contextlib
 import json
 import queue
 import ssl
@@ -128,17 +129,17 @@ async def _before(gate, peers, exchange, rule):
 
 async def _commit(gate, peers, exchange, rule):
     """Held when the server has done it and answered."""
-    gate.freeze()
-    await peers.forward(exchange)
-    await peers.read_answer(exchange)
+    with gate.frozen_for(rule, exchange):
+        await peers.forward(exchange)
+        await peers.read_answer(exchange)
     await gate.hold(rule, exchange)
     await peers.deliver(exchange)
 
 
 async def _after(gate, peers, exchange, rule):
     """Held when the client has the whole answer: no further write of its passes."""
-    gate.freeze()
-    await _pass(gate, peers, exchange, rule)
+    with gate.frozen_for(rule, exchange):
+        await _pass(gate, peers, exchange, rule)
     await gate.hold(rule, exchange)
 
 
@@ -407,6 +408,18 @@ class Turnstile:
     def freeze(self):
         """No write that comes from now on is passed on until the test speaks."""
         self.frozen = True
+
+    @contextlib.contextmanager
+    def frozen_for(self, rule, exchange):
+        """On the way to a cut. If a connection ends before, nobody will hear of the cut: writes
+        pass again, and the rule waits for another exchange."""
+        self.freeze()
+        try:
+            yield
+        except BaseException:
+            rule.fired.remove(exchange)
+            self._release(True)
+            raise
 
     def later(self, seconds, request):
         """Sends a request without anybody to hear the answer."""
