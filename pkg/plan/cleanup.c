@@ -2,21 +2,6 @@
 /* The end of a stream: its objects are deleted, or released; then its finalizer goes. */
 #include "plan/pass.h"
 
-static void remove_finalizer(struct plan__pass *pass)
-{
-    const struct json_t *old = js_path(pass->stream.object, "metadata.finalizers");
-    struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *list = js_array();
-
-    for (size_t i = 0; i < js_len(old); i++) {
-        if (!ps_streq(js_str(js_at(old, i)), MODEL_FINALIZER))
-            js_push(list, js_copy(js_at(old, i)));
-    }
-    js_set_str(metadata, "resourceVersion", pass->stream.rv);
-    js_set(metadata, "finalizers", list);
-    plan__patch_stream(pass, body);
-    pass->plan->summary = "nothing of it is left: release the finalizer";
-}
-
 /* Nobody's from now on: no watch of ours shows it, and nothing is collected with the CR. */
 static void release(struct plan__pass *pass, const struct model_object *o)
 {
@@ -62,7 +47,7 @@ void plan__stream_cleanup(struct plan__pass *pass)
     for (size_t i = 0; i < pass->own_count; i++)
         left += end_child(pass, pass->own[i]);
     if (left == 0) {
-        remove_finalizer(pass);
+        plan__let_go(pass->plan, MODEL_STREAM, pass->stream.object);
     } else {
         pass->plan->summary = pass->stream.orphan ? "release its objects" : "remove its objects";
     }

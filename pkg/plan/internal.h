@@ -16,6 +16,7 @@
  *   children.c    what is there, and what to do
  *   drift.c       what others have changed of it
  *   cleanup.c     the end of a stream
+ *   owner.c       our finalizer on the CR, and whether it is live: streams and tasks
  *   status.c      what to tell
  */
 #ifndef PS_PLAN_INTERNAL_H
@@ -191,6 +192,13 @@ void plan__wake(struct plan *plan, int64_t after_ms);
 /* 8 hex digits for names that hang on an object's uid: two objects of one name, one after the other
  * or in two namespaces, get different ones. */
 const char *plan__uid_digits(struct ps_arena *arena, const char *uid);
+/* owner.c: our finalizer put on the CR, or taken off. */
+void plan__hold(struct plan *plan, enum model_kind kind, const struct json_t *cr);
+void plan__let_go(struct plan *plan, enum model_kind kind, const struct json_t *cr);
+/* Does a live read find the CR as the snapshot has it, there with that uid or gone? False: the read
+ * is noted as a need, or the watch is behind; decide nothing now. */
+#define PLAN__STALE_RECHECK_MS 1000
+bool plan__is_confirmed(struct plan *plan, const struct plan_snapshot *s, enum model_kind kind);
 /* Why an operation of an earlier plan failed: a reason for conditions, and words. */
 const char *plan__trouble_reason(const struct plan_trouble *trouble);
 const char *plan__trouble_text(struct ps_arena *arena, const struct plan_trouble *trouble);

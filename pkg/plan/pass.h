@@ -39,12 +39,9 @@ struct plan__pass {
 };
 
 /* A watch that is behind catches up within that. */
-#define PLAN__STALE_RECHECK_MS 1000
 
 /* The first reason stays. */
 void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char *message);
-/* A merge patch of the CR's metadata; takes the body. */
-void plan__patch_stream(struct plan__pass *pass, struct json_t *body);
 /* What stands in the way of what is wanted; before a revision is chosen. */
 void plan__stream_obstacles(struct plan__pass *pass);
 void plan__stream_revision(struct plan__pass *pass);

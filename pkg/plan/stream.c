@@ -77,16 +77,8 @@ static void plan_gone(struct plan__pass *pass)
 {
     const struct plan_snapshot *s = pass->s;
 
-    if (s->child_count == 0)
+    if (s->child_count == 0 || !plan__is_confirmed(pass->plan, s, MODEL_STREAM))
         return;
-    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_STREAM, s->namespace, s->name);
-
-    if (live == NULL)
-        return;
-    if (live->seen == PLAN_PRESENT) { /* the watch will bring it */
-        plan__wake(pass->plan, PLAN__STALE_RECHECK_MS);
-        return;
-    }
     sweep(pass, s->children, s->child_count);
     pass->plan->summary = "its StreamDeployment is gone: remove what it left";
 }
@@ -94,19 +86,10 @@ static void plan_gone(struct plan__pass *pass)
 /* True when the pass has to wait for the live CR. */
 static bool handle_predecessors(struct plan__pass *pass)
 {
-    const struct plan_snapshot *s = pass->s;
-
     if (pass->predecessor_count == 0)
         return false;
-    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_STREAM, s->namespace, s->name);
-
-    if (live == NULL)
+    if (!plan__is_confirmed(pass->plan, pass->s, MODEL_STREAM))
         return true;
-    if (live->seen == PLAN_PRESENT &&
-        !ps_streq(js_path_str(live->object, "metadata.uid"), pass->stream.uid)) {
-        plan__wake(pass->plan, PLAN__STALE_RECHECK_MS);
-        return true;
-    }
     sweep(pass, pass->predecessors, pass->predecessor_count);
     pass->waiting_reason = "PredecessorTerminating";
     pass->waiting_message = ps_arena_printf(
@@ -279,29 +262,6 @@ void plan__stream_obstacles(struct plan__pass *pass)
 
 /* ---- the pass ------------------------------------------------------------------------------- */
 
-void plan__patch_stream(struct plan__pass *pass, struct json_t *body)
-{
-    plan__op(pass->plan, (struct plan_op){.stage = 0,
-                                          .verb = PLAN_PATCH,
-                                          .kind = MODEL_STREAM,
-                                          .namespace = pass->stream.namespace,
-                                          .name = pass->stream.name,
-                                          .body = body});
-}
-
-static void add_finalizer(struct plan__pass *pass)
-{
-    struct json_t *body = js_object(), *metadata = js_child(body, "metadata");
-    struct json_t *finalizers = js_copy(js_path(pass->stream.object, "metadata.finalizers"));
-
-    if (finalizers == NULL)
-        finalizers = js_array();
-    js_push(finalizers, js_string(MODEL_FINALIZER));
-    js_set_str(metadata, "resourceVersion", pass->stream.rv);
-    js_set(metadata, "finalizers", finalizers);
-    plan__patch_stream(pass, body);
-}
-
 static bool writes_elsewhere(const struct plan__pass *pass)
 {
     for (size_t i = 0; i < pass->plan->op_count; i++) {
@@ -337,7 +297,7 @@ static void reconcile(struct plan__pass *pass)
     if (pass->plan->need_count > 0)
         return;
     if ((writes_elsewhere(pass) || pass->stream.orphan) && !pass->stream.has_finalizer)
-        add_finalizer(pass);
+        plan__hold(pass->plan, MODEL_STREAM, pass->stream.object);
     plan__stream_status(pass);
     if (pass->correcting)
         tell_first(pass->plan, &pass->stream);

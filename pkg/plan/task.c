@@ -225,24 +225,6 @@ static bool has_slot(struct plan__task_pass *pass)
 
 /* ---- the start ------------------------------------------------------------------------------ */
 
-static void add_finalizer(struct plan__task_pass *pass)
-{
-    struct json_t *body = js_object(), *metadata = js_child(body, "metadata");
-    struct json_t *finalizers = js_copy(js_path(pass->task.object, "metadata.finalizers"));
-
-    if (finalizers == NULL)
-        finalizers = js_array();
-    js_push(finalizers, js_string(MODEL_FINALIZER));
-    js_set_str(metadata, "resourceVersion", pass->task.rv);
-    js_set(metadata, "finalizers", finalizers);
-    plan__op(pass->plan, (struct plan_op){.stage = 0,
-                                          .verb = PLAN_PATCH,
-                                          .kind = MODEL_TASK,
-                                          .namespace = pass->task.namespace,
-                                          .name = pass->task.name,
-                                          .body = body});
-}
-
 static int64_t deadline_left(const struct plan__task_pass *pass)
 {
     const struct model_task *task = &pass->task;
@@ -281,7 +263,7 @@ static void begin_attempt(struct plan__task_pass *pass)
 
     pass->plan->standing = PLAN_ACTIVE;
     if (!ps_streq(target, pass->task.namespace) && !pass->task.has_finalizer) {
-        add_finalizer(pass);
+        plan__hold(pass->plan, MODEL_TASK, pass->task.object);
         pass->plan->summary = "take hold of the launch";
         return;
     }

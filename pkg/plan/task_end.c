@@ -2,8 +2,6 @@
 /* The end of a launch, and the Jobs of one that is gone. */
 #include "plan/task.h"
 
-#define STALE_RECHECK_MS 1000
-
 /* The finalizer alone, whatever else is in the list. */
 void plan__release_job(struct plan *plan, int stage, const struct model_object *job)
 {
@@ -35,16 +33,8 @@ void plan__task_gone(struct plan__task_pass *pass)
 {
     const struct plan_snapshot *s = pass->s;
 
-    if (s->child_count == 0)
+    if (s->child_count == 0 || !plan__is_confirmed(pass->plan, s, MODEL_TASK))
         return;
-    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_TASK, s->namespace, s->name);
-
-    if (live == NULL)
-        return;
-    if (live->seen == PLAN_PRESENT) { /* the watch will bring it */
-        plan__wake(pass->plan, STALE_RECHECK_MS);
-        return;
-    }
     for (size_t i = 0; i < s->child_count; i++)
         dispose(pass, s->children[i]);
     pass->plan->summary = "its TaskLaunch is gone: remove what it left";
@@ -56,15 +46,8 @@ bool plan__task_predecessors(struct plan__task_pass *pass)
 
     if (pass->predecessor_count == 0)
         return false;
-    const struct plan_fact *live = plan__ask(pass->plan, s, MODEL_TASK, s->namespace, s->name);
-
-    if (live == NULL)
+    if (!plan__is_confirmed(pass->plan, s, MODEL_TASK))
         return true;
-    if (live->seen == PLAN_PRESENT &&
-        !ps_streq(js_path_str(live->object, "metadata.uid"), pass->task.uid)) {
-        plan__wake(pass->plan, STALE_RECHECK_MS);
-        return true;
-    }
     size_t left = 0;
 
     for (size_t i = 0; i < pass->predecessor_count; i++) {
@@ -77,26 +60,6 @@ bool plan__task_predecessors(struct plan__task_pass *pass)
     }
     pass->predecessor_count = left;
     return false;
-}
-
-static void remove_finalizer(struct plan__task_pass *pass)
-{
-    const struct json_t *old = js_path(pass->task.object, "metadata.finalizers");
-    struct json_t *body = js_object(), *metadata = js_child(body, "metadata"), *list = js_array();
-
-    for (size_t i = 0; i < js_len(old); i++) {
-        if (!ps_streq(js_str(js_at(old, i)), MODEL_FINALIZER))
-            js_push(list, js_copy(js_at(old, i)));
-    }
-    js_set_str(metadata, "resourceVersion", pass->task.rv);
-    js_set(metadata, "finalizers", list);
-    plan__op(pass->plan, (struct plan_op){.stage = 0,
-                                          .verb = PLAN_PATCH,
-                                          .kind = MODEL_TASK,
-                                          .namespace = pass->task.namespace,
-                                          .name = pass->task.name,
-                                          .body = body});
-    pass->plan->summary = "nothing of it is left: release the finalizer";
 }
 
 void plan__task_cleanup(struct plan__task_pass *pass)
@@ -117,7 +80,7 @@ void plan__task_cleanup(struct plan__task_pass *pass)
     if (left > 0) {
         pass->plan->summary = "remove its Jobs";
     } else if (pass->task.has_finalizer) {
-        remove_finalizer(pass);
+        plan__let_go(pass->plan, MODEL_TASK, pass->task.object);
     }
 }
 
@@ -137,7 +100,7 @@ void plan__task_expire(struct plan__task_pass *pass)
     const int64_t left = pass->now.completion_ms + pass->task.ttl_s * 1000 - pass->s->now_ms;
 
     if (left > 0 || !is_over(&pass->before, pass->before.reason) || pass->plan->op_count > 0) {
-        plan__wake(pass->plan, left > 0 ? left : STALE_RECHECK_MS);
+        plan__wake(pass->plan, left > 0 ? left : PLAN__STALE_RECHECK_MS);
         return;
     }
     plan__op(pass->plan, (struct plan_op){.stage = 0,
