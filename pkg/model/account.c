@@ -174,3 +174,8 @@ struct model_account *model_account_read(struct ps_arena *arena, const struct js
     (void)read_max_tasks(arena, meta.spec, account);
     return account;
 }
+
+const char *model_account_target(const struct model_account *account, const char *namespace)
+{
+    return account->namespace ? account->namespace : namespace;
+}

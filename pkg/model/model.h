@@ -120,6 +120,8 @@ struct model_account {
 struct model_account *model_account_read(struct ps_arena *arena, const struct json_t *object,
                                          const struct model_properties *vars);
 
+/* Where it deploys for a CR of the namespace; borrows from either. */
+const char *model_account_target(const struct model_account *account, const char *namespace);
 /* May CRs of the namespace use the account? labels: those of the Namespace, as a projection has
  * them; NULL: not known, and no selector selects it. */
 bool model_account_allows(const struct model_account *account, const char *namespace,

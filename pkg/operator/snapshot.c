@@ -127,8 +127,8 @@ const struct plan_platform *operator__platforms(struct controller *op, struct ps
         if (account == NULL)
             continue;
         platform->account = account->account;
-        platform->target = namespace_of(
-            op, account->account->namespace ? account->account->namespace : user->namespace);
+        platform->target =
+            namespace_of(op, model_account_target(account->account, user->namespace));
     }
     return list;
 }

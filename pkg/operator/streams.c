@@ -19,7 +19,7 @@ static struct plan_rival rival_of(struct controller *op, struct ps_arena *arena,
 
         if (account == NULL)
             continue;
-        targets[rival.target_count++] = account->namespace ? account->namespace : other->namespace;
+        targets[rival.target_count++] = model_account_target(account, other->namespace);
         if (rival.cluster_id == NULL)
             rival.cluster_id = account->cluster_id;
     }

@@ -13,7 +13,7 @@ const struct plan_platform *plan__platform(const struct plan_snapshot *s, const 
 
 const char *plan__target_of(const struct plan_snapshot *s, const struct model_account *account)
 {
-    return account->namespace ? account->namespace : s->namespace;
+    return model_account_target(account, s->namespace);
 }
 
 enum plan__reach plan__reach(const struct plan_snapshot *s, const char *namespace)
