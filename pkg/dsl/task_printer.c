@@ -45,6 +45,12 @@ static const char *joint(const struct form *form, enum dsl_task_step_kind last, 
     return "";
 }
 
+/* A name may end with a dash, and `a->` would be read as an arrow. */
+static void print_split_end(struct ps_buf *out)
+{
+    ps_buf_str(out, ps_str_ends(ps_buf_get(out), "-") ? " >" : ">");
+}
+
 static void print_step(struct ps_buf *out, const struct form *form,
                        const struct dsl_task_step *step)
 {
@@ -58,7 +64,7 @@ static void print_step(struct ps_buf *out, const struct form *form,
         ps_buf_char(out, '<');
         return;
     case DSL_TASK_SPLIT_END:
-        ps_buf_char(out, '>');
+        print_split_end(out);
         return;
     case DSL_TASK_APP:
         print_app(out, form, step->app);

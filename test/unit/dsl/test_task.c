@@ -496,6 +496,25 @@ static void accepted_vectors_survive_printing(void **state)
     assert_true(accepted > 70);
 }
 
+/* `<a->` would be an arrow; a label and a child's name can end so, too. */
+static void a_name_that_ends_with_a_dash_stays_apart_from_the_bracket(void **state)
+{
+    static const char *const texts[] = {
+        "<a- >", "<a && l-: b >", "<a 1->b- >", "<l-: a 'x'->:l- >", "<a || <b- > >",
+    };
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(texts); i++) {
+        struct dsl_error bad;
+        const struct dsl_task *task = parse(*state, texts[i], &bad);
+
+        assert_non_null(task);
+        assert_round_trip(*state, texts[i], task);
+    }
+    struct dsl_error bad;
+
+    assert_string_equal(dsl_task_executable(*state, parse(*state, "<a-  >", &bad)), "<ct-a- >");
+}
+
 /* xorshift64*: the same texts in every run. */
 static uint64_t seed;
 
@@ -627,6 +646,7 @@ int main(void)
         TEST(a_mebibyte_costs_linear_time),
         TEST(apps_and_steps_come_in_the_order_of_the_text),
         TEST(accepted_vectors_survive_printing),
+        TEST(a_name_that_ends_with_a_dash_stays_apart_from_the_bracket),
         TEST(random_texts_are_refused_or_survive_printing),
     };
 
