@@ -144,8 +144,7 @@ struct ps_str ps_str_head(struct ps_str s, size_t n);
 ptrdiff_t ps_str_index(struct ps_str s, char c);
 ptrdiff_t ps_str_find(struct ps_str s, const char *needle);
 /* Takes the part before the first `c` off the front of *rest (all of it when there is none).
- * Returns false when *rest was used up; an empty *rest with p != NULL still gives one empty part.
- */
+ * Returns false when *rest was used up; an empty *rest with p != NULL still gives an empty part. */
 bool ps_str_split(struct ps_str *rest, char c, struct ps_str *part);
 /* Decimal digits only, no sign, no blanks, no overflow. */
 PS_MUST_CHECK bool ps_str_to_i64(struct ps_str s, int64_t *value);
@@ -170,8 +169,9 @@ void ps_buf_view(struct ps_buf *buf, struct ps_str s);
 void ps_buf_char(struct ps_buf *buf, char c);
 void ps_buf_printf(struct ps_buf *buf, const char *fmt, ...) PS_PRINTF(2, 3);
 void ps_buf_vprintf(struct ps_buf *buf, const char *fmt, va_list ap) PS_PRINTF(2, 0);
-/* Removes the first n bytes. */
+/* Removes the first n bytes; keeps only the first n. */
 void ps_buf_drop(struct ps_buf *buf, size_t n);
+void ps_buf_cut(struct ps_buf *buf, size_t n);
 bool ps_buf_failed(const struct ps_buf *buf);
 const char *ps_buf_text(const struct ps_buf *buf); /* borrows; "" when empty */
 struct ps_str ps_buf_get(const struct ps_buf *buf);

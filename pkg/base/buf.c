@@ -69,22 +69,31 @@ void ps_buf_view(struct ps_buf *buf, struct ps_str s)
 
 void ps_buf_char(struct ps_buf *buf, char c)
 {
-    ps_buf_add(buf, &c, 1);
+    if (!reserve(buf, 1))
+        return;
+    buf->p[buf->n++] = c;
+    buf->p[buf->n] = '\0';
 }
 
 void ps_buf_vprintf(struct ps_buf *buf, const char *fmt, va_list ap)
 {
+    const size_t room = buf->cap - buf->n; /* with the NUL's place, or none at all */
     va_list again;
 
     va_copy(again, ap);
-    const int n = vsnprintf(NULL, 0, fmt, again);
+    const int n = vsnprintf(room ? buf->p + buf->n : NULL, room, fmt, again);
     va_end(again);
-    if (n < 0 || !reserve(buf, (size_t)n)) {
-        buf->failed = true;
+    const bool fits = n >= 0 && reserve(buf, (size_t)n);
+
+    if (fits && (size_t)n >= room) /* once more, with all that it takes */
+        (void)vsnprintf(buf->p + buf->n, (size_t)n + 1, fmt, ap);
+    if (fits) {
+        buf->n += (size_t)n;
         return;
     }
-    (void)vsnprintf(buf->p + buf->n, (size_t)n + 1, fmt, ap);
-    buf->n += (size_t)n;
+    buf->failed = true;
+    if (room > 0)
+        buf->p[buf->n] = '\0';
 }
 
 void ps_buf_printf(struct ps_buf *buf, const char *fmt, ...)
@@ -104,6 +113,14 @@ void ps_buf_drop(struct ps_buf *buf, size_t n)
     memmove(buf->p, buf->p + n, buf->n - n);
     buf->n -= n;
     buf->p[buf->n] = '\0';
+}
+
+void ps_buf_cut(struct ps_buf *buf, size_t n)
+{
+    ps_assert(n <= buf->n);
+    buf->n = n;
+    if (buf->p != NULL)
+        buf->p[n] = '\0';
 }
 
 bool ps_buf_failed(const struct ps_buf *buf)

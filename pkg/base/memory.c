@@ -9,6 +9,7 @@
 
 #define ARENA_BLOCK_MIN ((size_t)4096)
 #define ARENA_ALIGN     ((size_t)16)
+#define PRINT_HERE      256 /* bytes: longer texts are printed twice */
 
 struct ps_arena_block {
     struct ps_arena_block *next;
@@ -144,15 +145,20 @@ char *ps_arena_dup(struct ps_arena *arena, const char *s)
 
 char *ps_arena_vprintf(struct ps_arena *arena, const char *fmt, va_list ap)
 {
+    char here[PRINT_HERE];
     va_list again;
 
     va_copy(again, ap);
-    const int n = vsnprintf(NULL, 0, fmt, again);
+    const int n = vsnprintf(here, sizeof(here), fmt, again);
     va_end(again);
     ps_assert(n >= 0);
     char *text = ps_arena_alloc(arena, (size_t)n + 1);
 
-    (void)vsnprintf(text, (size_t)n + 1, fmt, ap);
+    if ((size_t)n < sizeof(here)) {
+        memcpy(text, here, (size_t)n);
+    } else {
+        (void)vsnprintf(text, (size_t)n + 1, fmt, ap);
+    }
     return text;
 }
 

@@ -56,21 +56,6 @@ static int digits_of_all(const struct json_t *value, int digits)
     return digits;
 }
 
-/* Recursive, as deep as the value is. */
-static bool has_real(const struct json_t *value)
-{
-    struct json_t *member;
-    const char *key;
-    void *at = NULL;
-    bool found = json_is_real(value);
-
-    for (size_t i = 0; !found && json_is_array(value) && i < json_array_size(value); i++)
-        found = has_real(json_array_get(value, i));
-    while (!found && json_is_object(value) && js_next(value, &at, &key, &member))
-        found = has_real(member);
-    return found;
-}
-
 static void print_with_reals(struct ps_buf *out, const struct json_t *value)
 {
     const size_t digits = (size_t)digits_of_all(value, REAL_DIGITS);
@@ -114,17 +99,35 @@ static void print_string(struct ps_buf *out, const char *p, size_t n)
     ps_buf_char(out, '"');
 }
 
-static void print_value(struct ps_buf *out, const struct json_t *value);
+static void print_int(struct ps_buf *out, int64_t value)
+{
+    char digits[20]; /* of INT64_MIN, with its sign */
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
-static void print_array(struct ps_buf *out, const struct json_t *array)
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    ps_buf_add(out, digits + at, sizeof(digits) - at);
+}
+
+/* False at a real number; what was printed until then is in `out`. */
+static bool print_value(struct ps_buf *out, const struct json_t *value);
+
+static bool print_array(struct ps_buf *out, const struct json_t *array)
 {
     ps_buf_char(out, '[');
     for (size_t i = 0; i < json_array_size(array); i++) {
         if (i > 0)
             ps_buf_char(out, ',');
-        print_value(out, json_array_get(array, i));
+        if (!print_value(out, json_array_get(array, i)))
+            return false;
     }
     ps_buf_char(out, ']');
+    return true;
 }
 
 struct member {
@@ -132,80 +135,97 @@ struct member {
     struct json_t *value;
 };
 
+/* By insertion: objects are small, and most are nearly in order. */
+static void sort_few(struct member *members, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const struct member moved = members[i];
+        size_t at = i;
+
+        for (; at > 0 && strcmp(members[at - 1].key, moved.key) > 0; at--)
+            members[at] = members[at - 1];
+        members[at] = moved;
+    }
+}
+
 static int by_key(const void *a, const void *b)
 {
     return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
 }
 
-static void print_members(struct ps_buf *out, const struct json_t *object, struct member *members)
+static bool print_members(struct ps_buf *out, const struct json_t *object, struct member *members)
 {
     void *at = NULL;
     size_t n = 0;
 
     while (js_next(object, &at, &members[n].key, &members[n].value))
         n++;
-    qsort(members, n, sizeof(*members), by_key);
+    if (n <= MEMBERS_HERE) {
+        sort_few(members, n);
+    } else {
+        qsort(members, n, sizeof(*members), by_key);
+    }
     ps_buf_char(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             ps_buf_char(out, ',');
         print_string(out, members[i].key, strlen(members[i].key));
         ps_buf_char(out, ':');
-        print_value(out, members[i].value);
+        if (!print_value(out, members[i].value))
+            return false;
     }
     ps_buf_char(out, '}');
+    return true;
 }
 
-static void print_object(struct ps_buf *out, const struct json_t *object)
+static bool print_object(struct ps_buf *out, const struct json_t *object)
 {
     const size_t n = json_object_size(object) + 1; /* the walk's last step needs one more */
     struct member here[MEMBERS_HERE];
 
-    if (n <= MEMBERS_HERE) {
-        print_members(out, object, here);
-        return;
-    }
+    if (n <= MEMBERS_HERE)
+        return print_members(out, object, here);
     PS_AUTO_FREE struct member *members = ps_xcalloc(n, sizeof(*members));
 
-    print_members(out, object, members);
+    return print_members(out, object, members);
 }
 
 /* Recursive, as deep as the values are. */
-static void print_value(struct ps_buf *out, const struct json_t *value)
+static bool print_value(struct ps_buf *out, const struct json_t *value)
 {
     switch (js_type(value)) {
     case JS_NULL:
         ps_buf_add(out, "null", 4);
-        return;
+        return true;
     case JS_BOOL:
         ps_buf_str(out, json_is_true(value) ? "true" : "false");
-        return;
+        return true;
     case JS_INT:
-        ps_buf_printf(out, "%lld", (long long)json_integer_value(value));
-        return;
+        print_int(out, json_integer_value(value));
+        return true;
     case JS_STRING:
         print_string(out, json_string_value(value), json_string_length(value));
-        return;
+        return true;
     case JS_ARRAY:
-        print_array(out, value);
-        return;
+        return print_array(out, value);
     case JS_OBJECT:
-        print_object(out, value);
-        return;
+        return print_object(out, value);
     case JS_REAL:
+        return false;
     case JS_ABSENT:
-        return;
+        return true;
     }
     ps_unreachable();
 }
 
 void js_print(struct ps_buf *out, const struct json_t *value)
 {
-    if (has_real(value)) {
-        print_with_reals(out, value);
-    } else {
-        print_value(out, value);
-    }
+    const size_t start = out->n;
+
+    if (print_value(out, value))
+        return;
+    ps_buf_cut(out, start);
+    print_with_reals(out, value);
 }
 
 void js_print_pretty(struct ps_buf *out, const struct json_t *value)

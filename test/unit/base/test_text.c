@@ -37,6 +37,17 @@ static void buffer_failure_is_sticky(void **state)
     assert_string_equal(ps_buf_text(&buf), "abc");
 }
 
+/* There is room behind the ceiling: buffers grow by doubling. */
+static void formatting_beyond_the_ceiling_leaves_the_text(void **state)
+{
+    (void)state;
+    PS_AUTO_BUF(buf, 8);
+    ps_buf_printf(&buf, "%s", "abcde");
+    ps_buf_printf(&buf, "%s", "fghi");
+    assert_true(ps_buf_failed(&buf));
+    assert_string_equal(ps_buf_text(&buf), "abcde");
+}
+
 static void buffer_formats_drops_and_gives_away(void **state)
 {
     (void)state;
@@ -48,6 +59,10 @@ static void buffer_formats_drops_and_gives_away(void **state)
     ps_buf_drop(&buf, 3996);
     assert_string_equal(ps_buf_text(&buf), "999,");
     ps_buf_drop(&buf, 0);
+    ps_buf_cut(&buf, 4);
+    ps_buf_printf(&buf, "%d", 7);
+    ps_buf_cut(&buf, 4);
+    assert_string_equal(ps_buf_text(&buf), "999,");
     char *taken = ps_buf_take(&buf);
 
     assert_string_equal(taken, "999,");
@@ -223,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffer_keeps_its_text_at_the_ceiling),
         cmocka_unit_test(buffer_failure_is_sticky),
+        cmocka_unit_test(formatting_beyond_the_ceiling_leaves_the_text),
         cmocka_unit_test(buffer_formats_drops_and_gives_away),
         cmocka_unit_test(json_text_is_escaped_and_always_utf8),
         cmocka_unit_test(views_compare_search_and_trim),

@@ -68,6 +68,9 @@ static void both_printers_write_the_same(void **state)
     js_push(list, js_null());
     js_push(list, js_bool(true));
     js_push(list, js_string(""));
+    js_push(list, js_integer(0));
+    js_push(list, js_integer(INT64_MAX));
+    js_push(list, js_integer(INT64_MIN));
     js_set(value, "list", list);
     for (int with_real = 0; with_real < 2; with_real++) {
         PS_AUTO_FREE char *text = js_text(value);
@@ -80,6 +83,20 @@ static void both_printers_write_the_same(void **state)
         assert_string_equal(text, ps_buf_text(&compact));
         js_push(list, value_of("0.5"));
     }
+}
+
+/* A real number is found on the way, and all is printed anew. */
+static void printing_adds_to_what_is_there(void **state)
+{
+    PS_AUTO_JS struct json_t *whole = value_of("{\"b\": [1], \"a\": 2}");
+    PS_AUTO_JS struct json_t *real = value_of("{\"b\": [1, 0.5], \"a\": 2}");
+    PS_AUTO_BUF(text, CODEC_JSON_MAX);
+
+    (void)state;
+    ps_buf_str(&text, "x");
+    js_print(&text, whole);
+    js_print(&text, real);
+    assert_string_equal(ps_buf_text(&text), "x{\"a\":2,\"b\":[1]}{\"a\":2,\"b\":[1,0.5]}");
 }
 
 static void what_is_no_json_is_refused_with_its_place(void **state)
@@ -315,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_compact_and_sorted),
         cmocka_unit_test(both_printers_write_the_same),
+        cmocka_unit_test(printing_adds_to_what_is_there),
         cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
         cmocka_unit_test(size_and_depth_are_bounded),
         cmocka_unit_test(readers_answer_absent_for_any_other_shape),
