@@ -124,6 +124,9 @@ void loop_queue_free(struct loop_queue *queue);
 /* group NULL: in none. */
 void loop_queue_add(struct loop_queue *queue, const char *key, const char *group,
                     enum loop_level level, int64_t delay_ms);
+/* Whoever runs the key looks at everything now: what was asked for while it ran, and is due, is
+ * served. What is asked for from now on has it run again. */
+void loop_queue_served(struct loop_queue *queue, const char *key);
 /* The run of the key has ended: forget its failures. retry_ms < 0: nothing more to do by itself;
  * >= 0: run it again after that time, as woken. */
 void loop_queue_done(struct loop_queue *queue, const char *key, int64_t retry_ms);

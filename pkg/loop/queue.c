@@ -303,6 +303,17 @@ void loop_queue_add(struct loop_queue *queue, const char *key, const char *group
     arm(queue);
 }
 
+void loop_queue_served(struct loop_queue *queue, const char *key)
+{
+    struct item *item = ps_map_get(&queue->items, key);
+
+    ps_assert(item != NULL && item->state == ITEM_RUNNING);
+    if (!item->again || item->next.due_ms > loop_now_ms())
+        return;
+    loop__group_drop(&queue->groups, item->next.group);
+    item->again = false;
+}
+
 static struct item *end_run(struct loop_queue *queue, const char *key)
 {
     struct item *item = ps_map_get(&queue->items, key);

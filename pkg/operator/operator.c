@@ -14,13 +14,19 @@
 
 /* ---- the executor's questions --------------------------------------------------------------- */
 
+/* A plan that rests on the stores alone sees all that has happened: its own job's writes, too,
+ * which have woken the key. What was read live may be older than what came meanwhile. */
 static struct plan *on_plan(void *self, const char *text, const struct plan_fact *facts,
                             size_t fact_count, const struct plan_trouble *troubles,
                             size_t trouble_count)
 {
     PS_CLEANUP(operator__key_fini) struct operator__key key = operator__key_parse(text);
     const struct operator__evidence evidence = {facts, fact_count, troubles, trouble_count};
-    struct plan *plan = key.subject->plan(self, key.namespace, key.name, &evidence);
+    struct controller *op = self;
+
+    if (fact_count == 0 && trouble_count == 0)
+        loop_queue_served(op->queue, text);
+    struct plan *plan = key.subject->plan(op, key.namespace, key.name, &evidence);
 
     return plan ? plan : plan_nothing();
 }

@@ -185,6 +185,37 @@ static void a_running_key_is_never_run_twice_but_remembered(void **state)
     finish(&f);
 }
 
+/* What comes after the look, and what is for later, has it run again. */
+static void a_run_that_looks_again_has_served_what_came_before(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    start(&f, 4, keep);
+    add(&f, "a");
+    run_for(&f, 10);
+    loop_queue_served(f.queue, "a");
+    add(&f, "a");
+    loop_queue_served(f.queue, "a");
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 1);
+    add(&f, "a");
+    run_for(&f, 10);
+    add(&f, "a");
+    loop_queue_served(f.queue, "a");
+    add(&f, "a");
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 20);
+    assert_int_equal(f.runs, 3);
+    loop_queue_add(f.queue, "a", "g", LOOP_WOKEN, 30);
+    loop_queue_served(f.queue, "a");
+    loop_queue_done(f.queue, "a", -1);
+    run_for(&f, 80);
+    assert_int_equal(f.runs, 4);
+    finish(&f);
+}
+
 static void done_runs_again_after_the_asked_time(void **state)
 {
     (void)state;
@@ -732,6 +763,7 @@ int main(void)
         cmocka_unit_test(the_earlier_time_wins),
         cmocka_unit_test(concurrency_is_a_ceiling),
         cmocka_unit_test(a_running_key_is_never_run_twice_but_remembered),
+        cmocka_unit_test(a_run_that_looks_again_has_served_what_came_before),
         cmocka_unit_test(done_runs_again_after_the_asked_time),
         cmocka_unit_test(failures_back_off_per_key_and_success_forgets),
         cmocka_unit_test(an_add_cuts_a_backoff_short),

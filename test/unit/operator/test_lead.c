@@ -151,6 +151,27 @@ static void passes_stores_and_slots_are_counted(void **state)
     teardown(&api);
 }
 
+/* Its own writes come back as answers and through watches, and have nothing new to say. */
+static void a_stream_is_deployed_in_one_pass(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    api.metrics = metrics_new();
+    api_put(&api, "streamdeployments", "n", "s",
+            json("{'metadata': {'generation': 1}, 'spec': {'definition': 'time | log', "
+                 "'apps': [{'name': 'time', 'image': 'r.example/time:1'}, "
+                 "{'name': 'log', 'image': 'r.example/log:1'}]}}"));
+    api_start(&api);
+    api_until(&api, "patch streamdeployments/status n/s", 1);
+    api_wait(&api, QUIET_MS);
+    assert_int_equal(api_count(&api, "create deployments n/s-"), 2);
+    assert_true(has(&api, "controller_runtime_reconcile_total{controller=\"streamdeployment\","
+                          "result=\"success\"} 1"));
+    teardown(&api);
+}
+
 static void an_account_without_launches_has_no_series(void **state)
 {
     (void)state;
@@ -174,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_standby_writes_nothing_until_it_leads),
         cmocka_unit_test(a_standby_that_was_stopped_leads_no_more),
         cmocka_unit_test(passes_stores_and_slots_are_counted),
+        cmocka_unit_test(a_stream_is_deployed_in_one_pass),
         cmocka_unit_test(an_account_without_launches_has_no_series),
     };
 
