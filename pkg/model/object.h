@@ -80,13 +80,14 @@ struct model_object {
     bool has_owner;     /* an owner reference: collected with its owner */
     bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
     bool written;       /* its spec is what a write of ours has left; noted by who has written */
-    bool rolling;       /* StatefulSet: from its current revision to another one */
+    bool rolled_out; /* Deployment, StatefulSet: no instance of an older spec is left; always when 0
+                        are wanted */
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app;     /* annotation and labels of ours */
     const char *body_hash, *fixed_hash;      /* annotations */
     const char *installation;                /* label */
     int64_t revision;                        /* label; -1 = none */
-    int64_t generation, observed_generation; /* metadata's and the status's; 0 = none */
+    int64_t generation, observed_generation; /* metadata's; our own kinds' status's; 0 = none */
     int64_t created_ms;                      /* of our own kinds and Jobs; 0 = not readable */
     /* StreamDeployment, TaskLaunch: spec.platform (of a launch: its app's) and spec.streamName with
      * their defaults; and all accounts that the spec names, parted by commas */
@@ -95,7 +96,7 @@ struct model_object {
     enum model_task_phase task_phase;
     enum model_attempt_state attempt_state;
     /* Deployment, StatefulSet */
-    int64_t replicas, ready, updated, available, total;
+    int64_t replicas, ready;
     const char *replicas_before_suspend;
     const char *failure_reason, *failure_message; /* condition ReplicaFailure */
     /* ControllerRevision */

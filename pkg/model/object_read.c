@@ -18,6 +18,9 @@ enum seen {
     SEEN_FINALIZERS,
     SEEN_PHASE,
     SEEN_STEPS,
+    SEEN_OBSERVED,
+    SEEN_TOTAL,
+    SEEN_UPDATED,
     SEEN_CURRENT_REVISION,
     SEEN_UPDATE_REVISION,
     SEEN_CONDITIONS,
@@ -88,12 +91,11 @@ static const struct field fields[] = {
     {MODEL_ACCOUNT, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {MODEL_ACCOUNT, SEEN, CREATED, SEEN_CREATED, 0},
 
-    {WORKLOAD, NUMBER, "status.observedGeneration", TO(observed_generation), 0},
     {WORKLOAD, NUMBER, "spec.replicas", TO(replicas), 1},
-    {WORKLOAD, NUMBER, "status.replicas", TO(total), 0},
     {WORKLOAD, NUMBER, "status.readyReplicas", TO(ready), 0},
-    {WORKLOAD, NUMBER, "status.updatedReplicas", TO(updated), 0},
-    {WORKLOAD, NUMBER, "status.availableReplicas", TO(available), 0},
+    {WORKLOAD, SEEN, "status.observedGeneration", SEEN_OBSERVED, 0},
+    {WORKLOAD, SEEN, "status.replicas", SEEN_TOTAL, 0},
+    {WORKLOAD, SEEN, "status.updatedReplicas", SEEN_UPDATED, 0},
     {WORKLOAD, SEEN, "status.conditions", SEEN_CONDITIONS, 0},
     {WORKLOAD, SEEN, "status.currentRevision", SEEN_CURRENT_REVISION, 0},
     {WORKLOAD, SEEN, "status.updateRevision", SEEN_UPDATE_REVISION, 0},
@@ -389,6 +391,19 @@ static void finish_task(struct model_object *o, const struct ps_str *seen, struc
     o->attempt_state = model_attempt_state_of(text_of(arena, first_of(seen[SEEN_STEPS], "state")));
 }
 
+/* Counts come in many steps, of which none but the last says anything. Of a workload without
+ * instances nobody asks. */
+static bool is_rolled_out(const struct model_object *o, const struct ps_str *seen,
+                          struct ps_arena *arena)
+{
+    const bool rolling = !ps_streq(text_of(arena, seen[SEEN_CURRENT_REVISION]),
+                                   text_of(arena, seen[SEEN_UPDATE_REVISION]));
+
+    return o->replicas == 0 || (codec_view_int(seen[SEEN_OBSERVED], 0) >= o->generation &&
+                                codec_view_int(seen[SEEN_UPDATED], 0) >= o->replicas &&
+                                codec_view_int(seen[SEEN_TOTAL], 0) <= o->replicas && !rolling);
+}
+
 static void finish_workload(struct model_object *o, const struct ps_str *seen,
                             struct ps_arena *arena)
 {
@@ -399,8 +414,7 @@ static void finish_workload(struct model_object *o, const struct ps_str *seen,
         o->failure_reason = text_of(arena, failure.reason);
         o->failure_message = text_of(arena, failure.message);
     }
-    o->rolling = !ps_streq(text_of(arena, seen[SEEN_CURRENT_REVISION]),
-                           text_of(arena, seen[SEEN_UPDATE_REVISION]));
+    o->rolled_out = is_rolled_out(o, seen, arena);
 }
 
 /* FailureTarget and SuccessCriteriaMet come before the end: pods may still run then. */

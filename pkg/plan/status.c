@@ -107,11 +107,7 @@ static void explain(struct plan__pass *pass, const struct model_object *child,
 
 static enum state settled_state(const struct model_object *child, const struct pods *pods)
 {
-    const bool rolled_out = child->observed_generation >= child->generation &&
-                            child->updated >= child->replicas && child->total <= child->replicas &&
-                            !child->rolling;
-
-    if (rolled_out && child->ready >= child->replicas)
+    if (child->rolled_out && child->ready >= child->replicas)
         return DEPLOYED;
     if (pods->failed > 0 && pods->deploying == 0)
         return pods->deployed > 0 ? PARTIAL : FAILED;

@@ -264,11 +264,9 @@ static void a_deployment_is_projected(void **state)
     assert_string_equal(o->installation, "i");
     assert_int_equal(o->revision, 12);
     assert_int_equal(o->generation, 4);
-    assert_int_equal(o->observed_generation, 3);
     assert_int_equal(o->replicas, 2);
-    assert_int_equal(o->total, 5);
     assert_int_equal(o->ready, 1);
-    assert_int_equal(o->updated, 2);
+    assert_false(o->rolled_out);
     assert_string_equal(o->replicas_before_suspend, "3");
     assert_string_equal(o->failure_message, "exceeded quota");
     ps_free(o);
@@ -294,13 +292,44 @@ static void a_stateful_set_is_projected(void **state)
     assert_non_null(o);
     assert_int_equal(o->replicas, 3);
     assert_int_equal(o->ready, 2);
-    assert_int_equal(o->updated, 1);
-    assert_true(o->rolling);
+    assert_false(o->rolled_out);
     ps_free(o);
-    o = project(MODEL_STATEFUL_SET, "{" META "}, 'status': {'currentRevision': 'n-2', "
-                                    "'updateRevision': 'n-2'}}");
-    assert_false(o->rolling);
-    ps_free(o);
+}
+
+/* Each count and revision alone says whether there are instances of an older spec. */
+static void the_end_of_a_rollout_is_seen(void **state)
+{
+    static const struct {
+        const char *spec, *status;
+        bool rolled_out;
+    } rows[] = {
+        {"'replicas': 2", "'observedGeneration': 4, 'replicas': 2, 'updatedReplicas': 2", true},
+        {"'replicas': 2", "'observedGeneration': 3, 'replicas': 2, 'updatedReplicas': 2", false},
+        {"'replicas': 2", "'observedGeneration': 4, 'replicas': 3, 'updatedReplicas': 2", false},
+        {"'replicas': 2", "'observedGeneration': 4, 'replicas': 2, 'updatedReplicas': 1", false},
+        {"'replicas': 2",
+         "'observedGeneration': 4, 'replicas': 2, 'updatedReplicas': 2, "
+         "'currentRevision': 'a', 'updateRevision': 'b'",
+         false},
+        {"'replicas': 2",
+         "'observedGeneration': 4, 'replicas': 2, 'updatedReplicas': 2, "
+         "'currentRevision': 'a', 'updateRevision': 'a'",
+         true},
+        {"'replicas': 0", "'observedGeneration': 3, 'replicas': 2", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_BUF(text, 1024);
+
+        ps_buf_printf(&text, "{" META "}, 'spec': {%s}, 'status': {%s}}", rows[i].spec,
+                      rows[i].status);
+        struct model_object *o = project(MODEL_STATEFUL_SET, ps_buf_text(&text));
+
+        assert_non_null(o);
+        assert_int_equal(o->rolled_out, rows[i].rolled_out);
+        ps_free(o);
+    }
 }
 
 static void a_pod_tells_its_cause(void **state)
@@ -489,6 +518,7 @@ int main(void)
         cmocka_unit_test(objects_without_an_identity_are_none),
         cmocka_unit_test(a_deployment_is_projected),
         cmocka_unit_test(a_stateful_set_is_projected),
+        cmocka_unit_test(the_end_of_a_rollout_is_seen),
         cmocka_unit_test(a_pod_tells_its_cause),
         cmocka_unit_test(other_kinds_are_projected),
         cmocka_unit_test(long_texts_are_cut),

@@ -2,6 +2,8 @@
 /* A standby and its taking over, and what an operator counts, on an API server in memory. */
 #include "api.h"
 
+#include "support/snapshot.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -151,6 +153,14 @@ static void passes_stores_and_slots_are_counted(void **state)
     teardown(&api);
 }
 
+static void put_stream(struct api *api)
+{
+    api_put(api, "streamdeployments", "n", "s",
+            json("{'metadata': {'generation': 1}, 'spec': {'definition': 'time | log', "
+                 "'apps': [{'name': 'time', 'image': 'r.example/time:1'}, "
+                 "{'name': 'log', 'image': 'r.example/log:1'}]}}"));
+}
+
 /* Its own writes come back as answers and through watches, and have nothing new to say. */
 static void a_stream_is_deployed_in_one_pass(void **state)
 {
@@ -159,16 +169,51 @@ static void a_stream_is_deployed_in_one_pass(void **state)
 
     setup(&api);
     api.metrics = metrics_new();
-    api_put(&api, "streamdeployments", "n", "s",
-            json("{'metadata': {'generation': 1}, 'spec': {'definition': 'time | log', "
-                 "'apps': [{'name': 'time', 'image': 'r.example/time:1'}, "
-                 "{'name': 'log', 'image': 'r.example/log:1'}]}}"));
+    put_stream(&api);
     api_start(&api);
     api_until(&api, "patch streamdeployments/status n/s", 1);
     api_wait(&api, QUIET_MS);
     assert_int_equal(api_count(&api, "create deployments n/s-"), 2);
     assert_true(has(&api, "controller_runtime_reconcile_total{controller=\"streamdeployment\","
                           "result=\"success\"} 1"));
+    teardown(&api);
+}
+
+/* The status of the stream's first Deployment, as its controller writes it. */
+static void put_status(struct api *api, const char *status)
+{
+    struct json_t *patch PS_AUTO_JS = json(status);
+    const struct json_t *deployment = api_get(api, "deployments", "n", "s-log-v1");
+
+    assert_non_null(deployment);
+    api_put(api, "deployments", "n", "s-log-v1", snapshot_merge(deployment, patch));
+}
+
+/* Most of what a controller writes says nothing to anybody. */
+static void steps_of_a_rollout_wake_nobody(void **state)
+{
+    static const char two_runs[] = "controller_runtime_reconcile_total{controller="
+                                   "\"streamdeployment\",result=\"success\"} 2";
+
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    api.metrics = metrics_new();
+    put_stream(&api);
+    api_start(&api);
+    api_until(&api, "patch streamdeployments/status n/s", 1);
+    api_wait(&api, QUIET_MS);
+    put_status(&api, "{'metadata': {'generation': 1}, 'status': {'observedGeneration': 1}}");
+    api_wait(&api, QUIET_MS);
+    assert_true(has(&api, two_runs)); /* a generation is news */
+    put_status(&api, "{'status': {'replicas': 1, 'unavailableReplicas': 1}}");
+    put_status(&api, "{'status': {'conditions': [{'type': 'Progressing', 'status': 'True'}]}}");
+    api_wait(&api, QUIET_MS);
+    assert_true(has(&api, two_runs));
+    put_status(&api, "{'status': {'updatedReplicas': 1}}");
+    api_wait(&api, QUIET_MS);
+    assert_false(has(&api, two_runs));
     teardown(&api);
 }
 
@@ -196,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_standby_that_was_stopped_leads_no_more),
         cmocka_unit_test(passes_stores_and_slots_are_counted),
         cmocka_unit_test(a_stream_is_deployed_in_one_pass),
+        cmocka_unit_test(steps_of_a_rollout_wake_nobody),
         cmocka_unit_test(an_account_without_launches_has_no_series),
     };
 

@@ -26,8 +26,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->uid = js_path_str(object, "metadata.uid");
     o->rv = js_path_str(object, "metadata.resourceVersion");
     o->generation = js_path_int(object, "metadata.generation", 0);
-    if (model_is_workload(o->kind) || o->kind == MODEL_STREAM || o->kind == MODEL_TASK ||
-        o->kind == MODEL_ACCOUNT)
+    if (o->kind == MODEL_STREAM || o->kind == MODEL_TASK || o->kind == MODEL_ACCOUNT)
         o->observed_generation = js_path_int(object, "status.observedGeneration", 0);
     o->deleting = js_path_str(object, "metadata.deletionTimestamp") != NULL;
     o->has_owner = js_len(js_path(object, "metadata.ownerReferences")) > 0;
@@ -47,23 +46,28 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->exit_code = -1;
 }
 
+static bool is_rolled_out(const struct model_object *o, const struct json_t *object)
+{
+    return js_path_int(object, "status.observedGeneration", 0) >= o->generation &&
+           js_path_int(object, "status.updatedReplicas", 0) >= o->replicas &&
+           js_path_int(object, "status.replicas", 0) <= o->replicas &&
+           ps_streq(js_path_str(object, "status.currentRevision"),
+                    js_path_str(object, "status.updateRevision"));
+}
+
 static void read_workload(struct model_object *o, const struct json_t *object)
 {
     const struct json_t *conditions = js_path(object, "status.conditions");
     const struct json_t *failure = model_condition_find(conditions, "ReplicaFailure");
 
     o->replicas = js_path_int(object, "spec.replicas", 1);
-    o->total = js_path_int(object, "status.replicas", 0);
     o->ready = js_path_int(object, "status.readyReplicas", 0);
-    o->updated = js_path_int(object, "status.updatedReplicas", 0);
-    o->available = js_path_int(object, "status.availableReplicas", 0);
     o->replicas_before_suspend = annotation(object, MODEL_ANNOTATION_SUSPENDED);
     if (ps_streq(js_path_str(failure, "status"), "True")) {
         o->failure_reason = js_path_str(failure, "reason");
         o->failure_message = js_path_str(failure, "message");
     }
-    o->rolling = !ps_streq(js_path_str(object, "status.currentRevision"),
-                           js_path_str(object, "status.updateRevision"));
+    o->rolled_out = o->replicas == 0 || is_rolled_out(o, object);
 }
 
 static void read_platforms(struct model_object *o, const struct json_t *object,
