@@ -43,6 +43,8 @@ struct json_t *js_integer(int64_t value);
 struct json_t *js_bool(bool value);
 struct json_t *js_null(void);
 struct json_t *js_copy(const struct json_t *value); /* deep */
+/* An object or list of its own with the same members: those are for reading only. */
+struct json_t *js_copy_top(const struct json_t *value);
 struct json_t *js_ref(struct json_t *value);
 void js_unref(struct json_t *value); /* NULL is fine */
 void js_cleanup(struct json_t **value);

@@ -5,10 +5,12 @@
 #include <limits.h>
 #include <zlib.h>
 
-#define GZIP_WINDOW (15 + 16) /* 32 KiB window; 16 asks zlib for gzip's header and trailer */
-#define GZIP_MEMORY 8         /* zlib's default */
-#define GZIP_LEVEL  9
-#define GZIP_CHUNK  ((size_t)16 * 1024)
+#define GZIP_HEADER     16 /* asks zlib for gzip's header and trailer */
+#define GZIP_WINDOW     15 /* bits: 32 KiB, the most that there is */
+#define GZIP_WINDOW_MIN 9
+#define GZIP_MEMORY     8 /* zlib's default: 16 Ki symbols in a block, as many as 14 bits count */
+#define GZIP_LEVEL      9
+#define GZIP_CHUNK      ((size_t)16 * 1024)
 
 static void *gzip_alloc(void *self, unsigned int n, unsigned int size)
 {
@@ -44,12 +46,25 @@ static int step(z_stream *stream, int (*run)(z_stream *, int), int flush, struct
     return answer;
 }
 
+/* How many bits count to the text's end: a larger window would take 256 KiB for nothing, mapped and
+ * given back each time. */
+static int window_for(struct ps_str bytes)
+{
+    int bits = GZIP_WINDOW_MIN;
+
+    while (bits < GZIP_WINDOW && (size_t)1 << bits < bytes.n)
+        bits++;
+    return bits;
+}
+
 void codec_gzip(struct ps_str bytes, struct ps_buf *out)
 {
     ps_assert(bytes.n <= UINT_MAX);
     z_stream stream = stream_over(bytes);
-    int answer =
-        deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY);
+    const int window = window_for(bytes);
+    const int memory = window - 6 < GZIP_MEMORY ? window - 6 : GZIP_MEMORY;
+    int answer = deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, window + GZIP_HEADER, memory,
+                              Z_DEFAULT_STRATEGY);
 
     ps_assert(answer == Z_OK);
     while (answer == Z_OK && !ps_buf_failed(out))
@@ -63,7 +78,7 @@ int codec_gunzip(struct ps_str bytes, struct ps_buf *out, struct ps_err *err)
     if (bytes.n > UINT_MAX)
         return ps_fail(err, PS_ELIMIT, "gzip of %zu bytes: at most %u are read", bytes.n, UINT_MAX);
     z_stream stream = stream_over(bytes);
-    int answer = inflateInit2(&stream, GZIP_WINDOW);
+    int answer = inflateInit2(&stream, GZIP_WINDOW + GZIP_HEADER);
 
     ps_assert(answer == Z_OK);
     while (answer == Z_OK && !ps_buf_failed(out))

@@ -74,7 +74,7 @@ static struct json_t *body_in(struct plan__pass *pass, const struct plan__object
         return NULL;
     }
     const struct plan__object *before = plan__objects_find(&old, o->kind, o->namespace, o->name);
-    struct json_t *body = before ? js_copy(before->body) : NULL;
+    struct json_t *body = before ? js_ref(before->body) : NULL;
 
     plan__objects_fini(&old);
     return body;
@@ -118,14 +118,15 @@ static void note_suspended(struct json_t *body, int64_t replicas, bool suspended
 static void note_body(struct plan__pass *pass, const struct plan__object *o, struct json_t *body)
 {
     js_set_str(js_child(js_child(body, "metadata"), "annotations"), MODEL_ANNOTATION_BODY_HASH,
-               plan__body_hash(pass->arena, o->body));
+               plan__object_hash(pass->arena, o));
 }
 
 static void create_child(struct plan__pass *pass, const struct plan__object *o)
 {
-    struct json_t *body = js_copy(o->body);
+    struct json_t *body = js_copy_top(o->body);
     const struct plan__place place = place_of(pass, o);
 
+    js_set(body, "metadata", js_copy(js_get(o->body, "metadata")));
     plan__own_labels(js_child(body, "metadata"), &place, o->app, o->changed_in, component(o->kind));
     note_body(pass, o, body);
     if (o->kind == MODEL_STATEFUL_SET) {
@@ -134,6 +135,7 @@ static void create_child(struct plan__pass *pass, const struct plan__object *o)
     }
     if (model_is_workload(o->kind) && pass->stream.suspend) {
         note_suspended(body, js_path_int(body, "spec.replicas", 1), true);
+        js_set(body, "spec", js_copy_top(js_get(o->body, "spec")));
         js_set_int(js_child(body, "spec"), "replicas", 0);
     }
     create_op(pass, o, body);

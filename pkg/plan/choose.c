@@ -55,7 +55,7 @@ static bool lost_revision(struct plan__pass *pass)
             plan__objects_find(&pass->fresh, child->kind, child->namespace, child->name);
 
         if (child->kind == MODEL_REVISION || child->deleting || o == NULL ||
-            !ps_streq(child->body_hash, plan__body_hash(pass->arena, o->body)))
+            !ps_streq(child->body_hash, plan__object_hash(pass->arena, o)))
             return false;
         pass->fresh.items[o - pass->fresh.items].changed_in = child->revision;
     }

@@ -72,6 +72,7 @@ struct plan__object {
     const char *namespace, *name, *app;
     int64_t changed_in;  /* the revision that last changed it */
     struct json_t *body; /* owned by the set; NULL when only the manifest is known */
+    struct ps_str text;  /* the body as rendering printed it; p NULL: not known */
     /* As which version it was last known to be as it shall be: a workload's generation, another's
      * resourceVersion. 0 and NULL: not known. */
     int64_t proven_generation;
@@ -157,6 +158,7 @@ size_t plan__text_size(const struct plan__app *app);
 void plan__set_all(struct json_t *object, const struct model_properties *list);
 
 const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body);
+const char *plan__object_hash(struct ps_arena *arena, const struct plan__object *o); /* the same */
 
 /* ---- revisions ------------------------------------------------------------------------------ */
 

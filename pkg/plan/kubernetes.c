@@ -307,7 +307,7 @@ static void add_object(struct plan__objects *out, const struct render *r, enum m
                                                      .body = body};
 }
 
-static bool hash_objects(struct plan__objects *out)
+static bool hash_objects(struct ps_arena *arena, struct plan__objects *out)
 {
     PS_AUTO_BUF(text, CODEC_JSON_MAX);
 
@@ -316,6 +316,10 @@ static bool hash_objects(struct plan__objects *out)
         ps_buf_char(&text, '\n');
     }
     codec_sha256_hex(ps_buf_get(&text), out->hash);
+    struct ps_str rest = {ps_arena_str(arena, ps_buf_get(&text)), text.n};
+
+    for (size_t i = 0; i < out->count; i++) /* a line each: control characters are escaped */
+        (void)ps_str_split(&rest, '\n', &out->items[i].text);
     return !ps_buf_failed(&text);
 }
 
@@ -378,7 +382,7 @@ int plan__render(struct ps_arena *arena, const struct plan__wanted *wanted,
         size += plan__text_size(r.app);
         rc = size > TEXT_MAX ? too_large(reason, err) : render_app(out, &r, reason, err);
     }
-    if (rc == 0 && !hash_objects(out))
+    if (rc == 0 && !hash_objects(arena, out))
         rc = too_large(reason, err);
     if (rc != 0)
         plan__objects_fini(out);

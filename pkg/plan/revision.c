@@ -21,7 +21,7 @@ struct json_t *plan__spec_input(const struct model_stream *stream)
 
     js_set_str(input, "streamName", stream->stream_name);
     for (size_t i = 0; i < PS_ARRAY_LEN(fields); i++)
-        js_set(input, fields[i], js_copy(js_get(stream->spec, fields[i])));
+        js_set(input, fields[i], js_ref(js_get(stream->spec, fields[i])));
     return input;
 }
 
@@ -38,6 +38,16 @@ const char *plan__body_hash(struct ps_arena *arena, const struct json_t *body)
     char hash[CODEC_SHA256_HEX];
 
     plan__spec_hash(body, hash);
+    return ps_arena_str(arena, ps_str_n(hash, BODY_HASH_DIGITS));
+}
+
+const char *plan__object_hash(struct ps_arena *arena, const struct plan__object *o)
+{
+    char hash[CODEC_SHA256_HEX];
+
+    if (o->text.p == NULL)
+        return plan__body_hash(arena, o->body);
+    codec_sha256_hex(o->text, hash);
     return ps_arena_str(arena, ps_str_n(hash, BODY_HASH_DIGITS));
 }
 
@@ -59,7 +69,7 @@ static struct json_t *content(const struct json_t *input, const struct plan__obj
         js_set_str(item, "kind", model_kind_name(o->kind));
         js_set_str(item, "app", o->app);
         js_set_int(item, "changedIn", o->changed_in);
-        js_set(item, "body", js_copy(o->body));
+        js_set(item, "body", js_ref(o->body));
         js_push(list, item);
     }
     js_set_int(json, "format", FORMAT);
@@ -161,7 +171,7 @@ static int unpack(const char *text, struct json_t **out, struct ps_err *err)
 
 static int read_object(struct ps_arena *arena, const struct json_t *item, struct plan__object *out)
 {
-    const struct json_t *body = js_get(item, "body");
+    struct json_t *body = js_get(item, "body");
 
     if (kind_of(js_path_str(item, "kind"), &out->kind) != 0 ||
         js_path_str(body, "metadata.name") == NULL)
@@ -170,7 +180,7 @@ static int read_object(struct ps_arena *arena, const struct json_t *item, struct
     out->name = ps_arena_dup(arena, js_path_str(body, "metadata.name"));
     out->app = ps_arena_dup(arena, js_path_str(item, "app"));
     out->changed_in = js_path_int(item, "changedIn", 0);
-    out->body = js_copy(body);
+    out->body = js_ref(body);
     return 0;
 }
 

@@ -264,6 +264,13 @@ static void copies_are_apart_and_references_are_not(void **state)
     assert_false(js_equal(object, copy));
     assert_true(js_equal(object, same));
     assert_int_equal(js_len(js_path(copy, "a.b")), 1);
+    struct json_t *top PS_AUTO_JS = js_copy_top(object);
+
+    js_set_int(top, "c", 3); /* not in the other one … */
+    js_push(js_path(object, "a.b"), js_integer(4));
+    assert_null(js_get(object, "c"));
+    assert_int_equal(js_len(js_path(top, "a.b")), 3); /* … but what they share is one */
+    assert_null(js_copy_top(NULL));
     assert_null(js_copy(NULL));
     assert_null(js_ref(NULL));
     js_unref(NULL);
