@@ -77,6 +77,7 @@ struct controller {
     struct operator__store stores[MODEL_KIND_COUNT];
     struct ps_map accounts;        /* name -> operator__account */
     struct ps_map registries;      /* namespace -> model_registry */
+    uint64_t registry_changes;     /* how many there were */
     struct ps_map registries_told; /* "namespace/name" -> resourceVersion that was told, owned */
     struct operator__slots slots;
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */

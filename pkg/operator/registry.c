@@ -130,6 +130,7 @@ void operator__registry_changed(struct controller *op, const char *namespace)
 {
     struct model_registry *registry = ps_map_remove(&op->registries, namespace);
 
+    op->registry_changes++;
     if (registry != NULL)
         model_registry_free(registry);
     if (strcmp(namespace, op->namespace) == 0)

@@ -219,6 +219,7 @@ static void put_entry(struct operator__store *store, const char *key, struct ope
     }
     entry->object->written = origin == OPERATOR__WRITTEN || (old != NULL && old->object->written &&
                                                              same_spec(old->object, entry->object));
+    entry->rendered = old != NULL ? old->rendered : 0;
     entry->seen = store->list_number;
     if (origin != OPERATOR__WATCH) /* our answer is no item of a list that runs meanwhile */
         entry->seen = old != NULL ? old->seen : store->list_number - 1;
@@ -283,6 +284,16 @@ void operator__store_absent(struct operator__store *store, const char *namespace
 
     if (old != NULL)
         drop(store, key, old);
+}
+
+void operator__store_note(struct operator__store *store, const char *namespace, const char *name,
+                          uint64_t rendered)
+{
+    PS_AUTO_BUF(buf, KEY_MAX);
+    struct operator__entry *entry = ps_map_get(&store->entries, entry_key(&buf, namespace, name));
+
+    if (entry != NULL)
+        entry->rendered = rendered;
 }
 
 void operator__store_keep(struct operator__store *store, const char *namespace, const char *name)

@@ -17,9 +17,10 @@ struct operator__list {
 /* Kinds that are read whole keep their text beside the projection. */
 struct operator__entry {
     struct model_object *object;
-    char *text;       /* JSON without managedFields, as codec_compact made it; or NULL */
-    uint64_t seen;    /* number of the list that last had it */
-    uint64_t essence; /* hash of what passes look at: all but status and resourceVersion */
+    char *text;        /* JSON without managedFields, as codec_compact made it; or NULL */
+    uint64_t seen;     /* number of the list that last had it */
+    uint64_t essence;  /* hash of what passes look at: all but status and resourceVersion */
+    uint64_t rendered; /* of a stream: what its last plan has noted; 0 = nothing */
 };
 
 struct operator__store {
@@ -65,6 +66,9 @@ int operator__store_put(struct operator__store *store, struct ps_str text,
 /* uid and rv may be NULL: not known. */
 void operator__store_remove(struct operator__store *store, const struct kube_seen *seen);
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
+/* What the last plan of a stream has noted for the next one. */
+void operator__store_note(struct operator__store *store, const char *namespace, const char *name,
+                          uint64_t rendered);
 /* It is there, but cannot be read: what was known of it stays, also through a list. */
 void operator__store_keep(struct operator__store *store, const char *namespace, const char *name);
 void operator__store_list_begin(struct operator__store *store);

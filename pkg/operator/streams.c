@@ -43,6 +43,36 @@ static void add_rivals(struct controller *op, struct operator__snapshot *snapsho
     snapshot->s.rivals = rivals;
 }
 
+/* All that the spec is rendered from; see plan_snapshot. */
+static uint64_t sources_of(struct controller *op, const struct operator__entry *entry,
+                           const struct plan_snapshot *s)
+{
+    uint64_t hash = entry->essence;
+
+    for (size_t i = 0; i < s->platform_count; i++) {
+        const struct operator__entry *account =
+            operator__store_get(&op->stores[MODEL_ACCOUNT], NULL, s->platforms[i].name);
+        const uint64_t parts[] = {hash, op->registry_changes, account ? account->essence : 0};
+
+        hash = ps_hash(parts, sizeof(parts));
+    }
+    return hash;
+}
+
+/* Its last plan has left a note of what it was rendered from. */
+static struct plan *plan_with_note(struct controller *op, struct plan_snapshot *s)
+{
+    struct operator__store *store = &op->stores[MODEL_STREAM];
+    const struct operator__entry *entry = operator__store_get(store, s->namespace, s->name);
+
+    s->sources = sources_of(op, entry, s);
+    s->rendered = entry->rendered;
+    struct plan *plan = plan_stream(s);
+
+    operator__store_note(store, s->namespace, s->name, plan->rendered);
+    return plan;
+}
+
 struct plan *operator__plan_stream(struct controller *op, const char *namespace, const char *name,
                                    const struct operator__evidence *evidence)
 {
@@ -58,7 +88,8 @@ struct plan *operator__plan_stream(struct controller *op, const char *namespace,
 
     operator__snapshot_init(&snapshot, op, &about);
     operator__snapshot_platform(&snapshot, op);
-    if (snapshot.object != NULL)
-        add_rivals(op, &snapshot);
-    return plan_stream(&snapshot.s);
+    if (snapshot.object == NULL)
+        return plan_stream(&snapshot.s);
+    add_rivals(op, &snapshot);
+    return plan_with_note(op, &snapshot.s);
 }

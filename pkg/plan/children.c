@@ -19,6 +19,8 @@ bool plan__need_bodies(struct plan__pass *pass)
               pass->objects.items[0].body != NULL);
     if (pass->current == NULL || pass->objects.count == 0 || pass->objects.items[0].body != NULL)
         return true;
+    if (pass->remembered && plan__stream_bodies(pass))
+        return true;
     const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION,
                                              pass->current->namespace, pass->current->name);
 

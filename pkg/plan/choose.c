@@ -62,6 +62,14 @@ static bool lost_revision(struct plan__pass *pass)
     return true;
 }
 
+/* Has somebody asked for all to be rendered anew? */
+static bool redeploys(const struct plan__pass *pass)
+{
+    return pass->current != NULL &&
+           !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
+                     pass->current->redeploy ? pass->current->redeploy : "");
+}
+
 static void render_fresh(struct plan__pass *pass, const struct plan__objects *current)
 {
     plan__apps(pass->arena, &pass->stream, pass->s, &pass->wanted);
@@ -71,6 +79,8 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
     }
     const int64_t number = next_number(pass);
 
+    if (!redeploys(pass) && plan__remembers(pass, current, number))
+        return;
     if (!render_as(pass, current, pass->current == NULL && number > 1 ? number - 1 : number))
         return;
     if (pass->next != number && !lost_revision(pass))
@@ -269,9 +279,7 @@ void plan__stream_revision(struct plan__pass *pass)
     if (pass->refused_reason == NULL)
         render_fresh(pass, &current);
     plan__stream_obstacles(pass);
-    const bool redeploy =
-        pass->current != NULL && !ps_streq(pass->stream.redeploy ? pass->stream.redeploy : "",
-                                           pass->current->redeploy ? pass->current->redeploy : "");
+    const bool redeploy = redeploys(pass);
 
     if (pass->fresh.count == 0) { /* refused: what runs stays as it is */
         if (pass->current != NULL && !redeploy &&
@@ -292,4 +300,20 @@ void plan__stream_revision(struct plan__pass *pass)
     }
     keep_numbers(&pass->fresh, &current, false);
     use_objects(pass, &pass->fresh, pass->current->revision);
+    plan__remember(pass, next_number(pass));
+}
+
+bool plan__stream_bodies(struct plan__pass *pass)
+{
+    const struct plan__objects current = pass->objects;
+
+    pass->remembered = false;
+    if (!render_as(pass, &current, pass->next) ||
+        strcmp(pass->fresh.hash, pass->current->render_hash) != 0) {
+        plan__objects_fini(&pass->fresh);
+        return false;
+    }
+    keep_numbers(&pass->fresh, &current, false);
+    use_objects(pass, &pass->fresh, pass->revision);
+    return true;
 }

@@ -13,6 +13,7 @@
  *   platforms.[ch] accounts: where they lead, and who may use them
  *   stream.c      the pass: what stands in the way, and what is asked in which order
  *   choose.c      what is wanted, and which revision is in force
+ *   remembered.c  what need not be rendered again to know that
  *   children.c    what is there, and what to do
  *   drift.c       what others have changed of it
  *   cleanup.c     the end of a stream

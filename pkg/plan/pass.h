@@ -34,11 +34,10 @@ struct plan__pass {
     bool drift_stays;        /* where the stream may not write */
     const char *access_lost; /* why what runs may be changed no longer, or NULL */
     bool held_back;          /* because of that something was not written */
+    bool remembered;         /* `objects` are what is rendered, without their bodies */
     bool busy;               /* operations are planned */
     bool blind;              /* what the revision in force holds cannot be known */
 };
-
-/* A watch that is behind catches up within that. */
 
 /* The first reason stays. */
 void plan__stream_refuse(struct plan__pass *pass, const char *reason, const char *message);
@@ -51,6 +50,12 @@ void plan__stream_children(struct plan__pass *pass);
 void plan__stream_drift(struct plan__pass *pass);
 /* Is the child known to be as it shall be? */
 bool plan__is_proven(const struct plan__pass *pass, const struct model_object *child);
+/* remembered.c: does the caller's note say that the spec renders to what `current` lists? Then that
+ * becomes `fresh`. Else the note to be kept, when it does. */
+bool plan__remembers(struct plan__pass *pass, const struct plan__objects *current, int64_t number);
+void plan__remember(struct plan__pass *pass, int64_t number);
+/* Renders what is remembered; false when that is not what the revision in force holds. */
+bool plan__stream_bodies(struct plan__pass *pass);
 /* Fills in the bodies of the objects in force; false while they have to be fetched. */
 bool plan__need_bodies(struct plan__pass *pass);
 /* Lays the members of `from` over those of `onto`, two levels deep: patches have metadata and spec.

@@ -99,6 +99,9 @@ struct plan_snapshot {
     const struct plan_rival *rivals; /* streams only */
     size_t rival_count;
     struct plan_slots slots; /* tasks only */
+    /* Of a stream. A hash of all that its spec is rendered from: the spec itself, accounts,
+     * registry; 0 = not known. And what the last plan has left in `rendered`, or 0. */
+    uint64_t sources, rendered;
 };
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -154,6 +157,7 @@ struct plan {
     int64_t wake_ms;             /* look again after that; -1 = when something changes */
     const char *summary;         /* for the log: what was decided, in a word or two */
     enum plan_standing standing; /* of a launch */
+    uint64_t rendered; /* of a stream: a note for its next snapshot; 0 = nothing is known */
 };
 
 /* One stream. */

@@ -221,6 +221,8 @@ static void describe_app(const struct plan__pass *pass, const struct plan__objec
         if (!ps_streq(app->label, o->app))
             continue;
         type = app->type;
+        if (pass->remembered)
+            image = app->image;
         if (ps_streq(app->namespace, o->namespace)) /* else it is on its way from another one */
             platform = app->platform;
         if (image == NULL || ps_streq(app->image, image))

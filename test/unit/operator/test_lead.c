@@ -217,6 +217,60 @@ static void steps_of_a_rollout_wake_nobody(void **state)
     teardown(&api);
 }
 
+static void put_registry(struct api *api, const char *version)
+{
+    struct json_t *map = js_object();
+    PS_AUTO_BUF(text, 256);
+
+    ps_buf_printf(&text, "source.time=docker:r.example/time:%s\nsink.log=docker:r.example/log:1\n",
+                  version);
+    js_set_str(js_child(map, "data"), "apps", ps_buf_text(&text));
+    api_put(api, "configmaps", "n", "apps", map);
+}
+
+static void put_environment(struct api *api, const char *variable)
+{
+    struct json_t *account =
+        json("{'metadata': {'generation': 2}, 'spec': {'type': 'Kubernetes'}}");
+
+    js_set_str(js_child(js_get(account, "spec"), "properties"), "environmentVariables", variable);
+    api_put(api, "platformaccounts", "", "default", account);
+}
+
+static bool is_outdated(const struct api *api)
+{
+    const struct json_t *stream = api_get(api, "streamdeployments", "n", "s");
+
+    return model_condition_find(js_path(stream, "status.conditions"), "Outdated") != NULL;
+}
+
+/* What was rendered is remembered, but not for longer than what it was rendered from. */
+static void what_would_be_rendered_otherwise_is_told(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    put_environment(&api, "A=1");
+    put_registry(&api, "1");
+    api_put(&api, "streamdeployments", "n", "s",
+            json("{'metadata': {'generation': 1}, 'spec': {'definition': 'time | log'}}"));
+    api_start(&api);
+    api_until(&api, "patch streamdeployments/status n/s", 1);
+    api_wait(&api, QUIET_MS);
+    for (size_t i = 1; i < 5; i++) { /* there and back: account, registry */
+        if (i < 3) {
+            put_environment(&api, i == 1 ? "A=2" : "A=1");
+        } else {
+            put_registry(&api, i == 3 ? "2" : "1");
+        }
+        api_until(&api, "patch streamdeployments/status n/s", i + 1);
+        api_wait(&api, QUIET_MS);
+        assert_int_equal(is_outdated(&api), i % 2);
+    }
+    teardown(&api);
+}
+
 static void an_account_without_launches_has_no_series(void **state)
 {
     (void)state;
@@ -242,6 +296,7 @@ int main(void)
         cmocka_unit_test(passes_stores_and_slots_are_counted),
         cmocka_unit_test(a_stream_is_deployed_in_one_pass),
         cmocka_unit_test(steps_of_a_rollout_wake_nobody),
+        cmocka_unit_test(what_would_be_rendered_otherwise_is_told),
         cmocka_unit_test(an_account_without_launches_has_no_series),
     };
 

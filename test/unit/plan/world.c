@@ -501,6 +501,21 @@ static struct json_t *app_platforms(const struct world *world)
     return list;
 }
 
+/* As the operator tells that nothing has changed of what a stream is rendered from. */
+static uint64_t sources_of(const struct world *world)
+{
+    struct json_t *all PS_AUTO_JS = js_object(), *metadata = js_copy(js_get(world->cr, "metadata"));
+
+    js_remove(metadata, "resourceVersion");
+    js_set(all, "metadata", metadata);
+    js_set(all, "spec", js_copy(js_get(world->cr, "spec")));
+    js_set(all, "accounts", js_copy(world->accounts));
+    js_set_str(all, "registry", world->registry);
+    char *text PS_AUTO_FREE = js_text(all);
+
+    return ps_hash(text, strlen(text));
+}
+
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
     struct json_t *in = js_object(), *children = js_array();
@@ -519,7 +534,25 @@ static struct json_t *snapshot_input(const struct world *world, struct json_t *f
     js_set(in, "platforms", app_platforms(world));
     js_set(in, "children", children);
     js_set(in, "facts", js_ref(facts));
+    js_set_int(in, "sources", (int64_t)sources_of(world));
+    js_set_int(in, "rendered", (int64_t)world->rendered);
     return in;
+}
+
+/* What is remembered spares work, and changes nothing. */
+static struct plan *plan_both_ways(struct world *world, struct json_t *in)
+{
+    struct plan *plan = snapshot_plan(in), *anew;
+
+    js_set_int(in, "rendered", 0);
+    anew = snapshot_plan(in);
+    struct json_t *json PS_AUTO_JS = plan_json(plan), *json_anew PS_AUTO_JS = plan_json(anew);
+
+    CHECK(world, js_equal(json, json_anew));
+    CHECK(world, plan->rendered == anew->rendered);
+    world->rendered = plan->rendered;
+    plan_free(anew);
+    return plan;
 }
 
 static void learn(const struct world *world, struct json_t *facts, enum model_kind kind,
@@ -581,7 +614,7 @@ bool world_job(struct world *world)
 
     for (int round = 0; round < ROUNDS_MAX; round++) {
         struct json_t *in PS_AUTO_JS = snapshot_input(world, facts);
-        struct plan *plan = snapshot_plan(in);
+        struct plan *plan = plan_both_ways(world, in);
         enum outcome outcome = DONE;
         bool quiet = false, ended = true;
 

@@ -26,6 +26,7 @@ struct world {
     int conflict_percent; /* chance that someone else writes the object first */
     bool may_restart;     /* a pod template may change: the owner has asked for it */
     size_t ops;           /* performed */
+    uint64_t rendered;    /* the last plan's note */
 };
 
 /* Fails the test, with all that was done. */

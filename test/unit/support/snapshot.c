@@ -207,6 +207,8 @@ struct snapshot *snapshot_new(const struct json_t *in)
     read_troubles(self);
     self->s.slots.running = js_path_int(self->in, "slots.running", 0);
     self->s.slots.ahead = js_path_int(self->in, "slots.ahead", 0);
+    self->s.sources = (uint64_t)js_path_int(self->in, "sources", 0);
+    self->s.rendered = (uint64_t)js_path_int(self->in, "rendered", 0);
     return self;
 }
 

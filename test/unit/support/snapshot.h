@@ -4,8 +4,8 @@
  * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
  * targetNamespace, platforms: [{name, account, targetNamespace}] (of single apps), ownNamespace,
  * children: [{kind, object, written (true if absent)}], pods: [object], facts: [{kind, namespace,
- * name, object}], troubles, rivals, slots: {running, ahead}, planner: "task" for a TaskLaunch}. A
- * fact without an object is absent, one with "unknown": true is not known.
+ * name, object}], troubles, rivals, slots: {running, ahead}, sources, rendered, planner: "task" for
+ * a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not known.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H

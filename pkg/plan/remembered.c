@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rendering makes half of a pass, and most passes are about something else: a pod, a count. While
+ * nothing has changed of what was rendered, the caller's note of it stands in for the bodies. Where
+ * these are needed after all, they are rendered. */
+#include "plan/pass.h"
+
+#include <string.h>
+
+/* Parts are parted, and "nothing" is no empty text. */
+static uint64_t mix(uint64_t hash, const char *text)
+{
+    const uint64_t parts[] = {hash, text ? ps_hash(text, strlen(text)) : 0};
+
+    return ps_hash(parts, sizeof(parts));
+}
+
+static uint64_t mix_child(uint64_t hash, const struct model_object *child)
+{
+    const uint64_t parts[] = {hash, (uint64_t)child->kind, child->deleting};
+
+    hash = ps_hash(parts, sizeof(parts));
+    hash = mix(hash, child->namespace);
+    hash = mix(hash, child->name);
+    hash = mix(hash, child->app);
+    return mix(hash, child->fixed_hash);
+}
+
+/* All that decides what is rendered and under which names: the caller's sources, the revision in
+ * force, and the children. 0: not known. */
+static uint64_t inputs_of(const struct plan__pass *pass, int64_t number)
+{
+    const uint64_t parts[] = {pass->s->sources, (uint64_t)number};
+    uint64_t hash = ps_hash(parts, sizeof(parts));
+
+    if (pass->s->sources == 0 || pass->current == NULL)
+        return 0;
+    hash = mix(hash, pass->current->render_hash);
+    hash = mix(hash, pass->current->manifest);
+    for (size_t i = 0; i < pass->own_count; i++) {
+        if (pass->own[i]->kind != MODEL_REVISION)
+            hash = mix_child(hash, pass->own[i]);
+    }
+    return hash;
+}
+
+/* Who is missing is made from its body, and told of by it. */
+static bool all_are_there(const struct plan__pass *pass, const struct plan__objects *current)
+{
+    for (size_t i = 0; i < current->count; i++) {
+        const struct plan__object *o = &current->items[i];
+
+        if (plan__own_child(pass, o->kind, o->namespace, o->name) == NULL)
+            return false;
+    }
+    return current->count > 0;
+}
+
+bool plan__remembers(struct plan__pass *pass, const struct plan__objects *current, int64_t number)
+{
+    const uint64_t inputs = inputs_of(pass, number);
+
+    if (inputs == 0 || inputs != pass->s->rendered || !all_are_there(pass, current) ||
+        strlen(pass->current->render_hash) + 1 != sizeof(current->hash))
+        return false;
+    pass->fresh = *current;
+    pass->next = number;
+    memcpy(pass->fresh.hash, pass->current->render_hash, sizeof(pass->fresh.hash));
+    pass->remembered = true;
+    return true;
+}
+
+void plan__remember(struct plan__pass *pass, int64_t number)
+{
+    pass->plan->rendered = inputs_of(pass, number);
+}
