@@ -13,9 +13,21 @@
 /* The manifest is as long as the stream has objects. */
 #define MANIFEST_MAX ((size_t)256 * 1024)
 
+/* Whose text it is: kinds share the room of what they don't have in common. */
+enum owner {
+    EVERYBODY,
+    OURSELVES, /* our own kinds */
+    WORKLOADS,
+    REVISIONS,
+    JOBS,
+    PODS,
+    NAMESPACES,
+};
+
 /* Where a text stands in the projection. */
 struct text_field {
     size_t offset, max;
+    enum owner owner;
 };
 
 /* With its NUL; 0 when there is no text. Cuts at a character's boundary. */
@@ -32,47 +44,73 @@ static size_t text_length(const char *text, size_t max)
     return n + 1;
 }
 
-/* The texts of a projection: all its pointers. */
+/* The texts of projections: all their pointers. */
 static const struct text_field texts[] = {
-#define F(member, max)                                                                             \
+#define F(member, max, owner)                                                                      \
     {                                                                                              \
-        offsetof(struct model_object, member), max                                                 \
+        offsetof(struct model_object, member), max, owner                                          \
     }
-    F(namespace, TEXT_MAX),
-    F(name, TEXT_MAX),
-    F(uid, TEXT_MAX),
-    F(rv, TEXT_MAX),
-    F(owner, TEXT_MAX),
-    F(owner_uid, TEXT_MAX),
-    F(app, TEXT_MAX),
-    F(replicas_before_suspend, TEXT_MAX),
-    F(failure_reason, TEXT_MAX),
-    F(failure_message, TEXT_MAX),
-    F(spec_hash, TEXT_MAX),
-    F(render_hash, TEXT_MAX),
-    F(manifest, MANIFEST_MAX),
-    F(app_id, TEXT_MAX),
-    F(phase, TEXT_MAX),
-    F(cause, TEXT_MAX),
-    F(cause_message, OUTPUT_MAX),
-    F(redeploy, TEXT_MAX),
-    F(body_hash, TEXT_MAX),
-    F(fixed_hash, TEXT_MAX),
-    F(installation, TEXT_MAX),
-    F(platform, TEXT_MAX),
-    F(stream_name, TEXT_MAX),
-    F(platforms, MODEL__PLATFORMS_MAX),
-    F(end_reason, TEXT_MAX),
-    F(end_message, TEXT_MAX),
-    F(deadline, TEXT_MAX),
-    F(image, TEXT_MAX),
-    F(labels, MODEL__LABELS_MAX),
+    F(namespace, TEXT_MAX, EVERYBODY),
+    F(name, TEXT_MAX, EVERYBODY),
+    F(uid, TEXT_MAX, EVERYBODY),
+    F(rv, TEXT_MAX, EVERYBODY),
+    F(owner, TEXT_MAX, EVERYBODY),
+    F(owner_uid, TEXT_MAX, EVERYBODY),
+    F(app, TEXT_MAX, EVERYBODY),
+    F(replicas_before_suspend, TEXT_MAX, WORKLOADS),
+    F(failure_reason, TEXT_MAX, WORKLOADS),
+    F(failure_message, TEXT_MAX, WORKLOADS),
+    F(spec_hash, TEXT_MAX, REVISIONS),
+    F(render_hash, TEXT_MAX, REVISIONS),
+    F(manifest, MANIFEST_MAX, REVISIONS),
+    F(app_id, TEXT_MAX, EVERYBODY),
+    F(phase, TEXT_MAX, EVERYBODY),
+    F(cause, TEXT_MAX, PODS),
+    F(cause_message, OUTPUT_MAX, PODS),
+    F(redeploy, TEXT_MAX, REVISIONS),
+    F(body_hash, TEXT_MAX, EVERYBODY),
+    F(fixed_hash, TEXT_MAX, WORKLOADS),
+    F(installation, TEXT_MAX, EVERYBODY),
+    F(platform, TEXT_MAX, OURSELVES),
+    F(stream_name, TEXT_MAX, OURSELVES),
+    F(platforms, MODEL__PLATFORMS_MAX, OURSELVES),
+    F(end_reason, TEXT_MAX, JOBS),
+    F(end_message, TEXT_MAX, JOBS),
+    F(deadline, TEXT_MAX, JOBS),
+    F(image, TEXT_MAX, JOBS),
+    F(labels, MODEL__LABELS_MAX, NAMESPACES),
 #undef F
 };
 
+static enum owner owner_of(enum model_kind kind)
+{
+    static const enum owner owners[MODEL_KIND_COUNT] = {
+        [MODEL_ACCOUNT] = OURSELVES,
+        [MODEL_STREAM] = OURSELVES,
+        [MODEL_TASK] = OURSELVES,
+        [MODEL_NAMESPACE] = NAMESPACES,
+        [MODEL_DEPLOYMENT] = WORKLOADS,
+        [MODEL_STATEFUL_SET] = WORKLOADS,
+        [MODEL_REVISION] = REVISIONS,
+        [MODEL_JOB] = JOBS,
+        [MODEL_POD] = PODS,
+    };
+
+    return owners[kind];
+}
+
+static bool has_text(const struct model_object *o, size_t i)
+{
+    return texts[i].owner == EVERYBODY || texts[i].owner == owner_of(o->kind);
+}
+
+/* NULL also when its kind has no such text. */
 static const char *text_at(const struct model_object *o, size_t i)
 {
     const char *text;
+
+    if (!has_text(o, i))
+        return NULL;
 
     memcpy(&text, (const char *)o + texts[i].offset, sizeof(text));
     return text;
@@ -121,6 +159,8 @@ bool model_object_same(const struct model_object *a, const struct model_object *
     for (size_t i = 0; i < PS_ARRAY_LEN(texts); i++) {
         const bool is_version = texts[i].offset == offsetof(struct model_object, rv);
 
+        if (!has_text(a, i))
+            continue;
         if (!is_version && !ps_streq(text_at(a, i), text_at(b, i)))
             return false;
         set_text(&plain_a, i, NULL);

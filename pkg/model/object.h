@@ -73,52 +73,71 @@ enum model_attempt_state model_attempt_state_of(const char *name);
 /* ---- objects as facts ------------------------------------------------------------------------ */
 
 /* What is kept of an object that was seen: a few hundred bytes. Texts that the object does not have
- * are NULL, numbers as said. */
+ * are NULL, numbers as said. What one kind alone has is to be read of that kind only: the room is
+ * shared. */
 struct model_object {
     enum model_kind kind;
     bool deleting;
     bool has_owner;     /* an owner reference: collected with its owner */
     bool has_finalizer; /* of ours: cleanup, or a Job's for its attempt */
     bool written;       /* its spec is what a write of ours has left; noted by who has written */
-    bool rolled_out; /* Deployment, StatefulSet: no instance of an older spec is left; always when 0
-                        are wanted */
-    const char *namespace, *name, *uid, *rv;
-    const char *owner, *owner_uid, *app;     /* annotation and labels of ours */
-    const char *body_hash, *fixed_hash;      /* annotations */
-    const char *installation;                /* label */
-    int64_t revision;                        /* label; -1 = none */
-    int64_t generation, observed_generation; /* metadata's; our own kinds' status's; 0 = none */
-    int64_t created_ms;                      /* of our own kinds and Jobs; 0 = not readable */
-    /* StreamDeployment, TaskLaunch: spec.platform (of a launch: its app's) and spec.streamName with
-     * their defaults; and all accounts that the spec names, parted by commas */
-    const char *platform, *stream_name, *platforms;
-    /* TaskLaunch: as its status has them */
-    enum model_task_phase task_phase;
-    enum model_attempt_state attempt_state;
-    /* Deployment, StatefulSet */
-    int64_t replicas, ready;
-    const char *replicas_before_suspend;
-    const char *failure_reason, *failure_message; /* condition ReplicaFailure */
-    /* ControllerRevision */
-    const char *spec_hash, *render_hash, *manifest, *redeploy;
-    /* Job */
-    int64_t attempt;             /* label; 0 = none */
-    int64_t active, terminating; /* pods */
-    bool suspend;                /* spec.suspend */
-    bool suspended;              /* condition Suspended: its pods were told to go */
-    bool stopped;                /* annotation: it was us who suspended it */
-    enum model_job_end job_end;
-    int64_t ended_ms;                     /* when that condition came; 0 = not ended */
-    const char *end_reason, *end_message; /* of that condition */
-    const char *deadline;                 /* annotation */
-    const char *image;                    /* of its first container */
-    /* Pod */
-    const char *app_id; /* label spring-app-id */
-    const char *labels; /* a Namespace's, for model_label_get; NULL: too many to be known */
-    const char *phase;  /* also a Namespace's, and a StreamDeployment's */
-    const char *cause, *cause_message; /* why it does not run: ImagePullBackOff, Unschedulable, … */
-    int64_t restarts, exit_code;       /* of the worst container; exit_code -1 = none */
+    bool rolled_out;    /* a workload: nothing of an older spec is left, or no instance is wanted */
+    bool suspend;       /* a Job: spec.suspend */
+    bool suspended;     /* a Job's condition: its pods were told to go */
+    bool stopped;       /* a Job's annotation: it was us who suspended it */
     bool pod_ready;
+    const char *namespace, *name, *uid, *rv;
+    const char *owner, *owner_uid, *app; /* annotation and labels of ours */
+    const char *body_hash;               /* annotation */
+    const char *installation;            /* label */
+    const char *app_id;                  /* Job, Pod: label spring-app-id */
+    const char *phase;                   /* Pod, Namespace, StreamDeployment */
+    int64_t revision;                    /* label; -1 = none */
+    int64_t generation;                  /* 0 = none */
+    int64_t created_ms;                  /* of our own kinds and Jobs; 0 = not readable */
+
+    union {
+        struct {                         /* our own kinds */
+            int64_t observed_generation; /* 0 = none */
+            /* StreamDeployment, TaskLaunch: spec.platform (of a launch: its app's) and
+             * spec.streamName with their defaults; and all accounts that the spec names, parted by
+             * commas */
+            const char *platform, *stream_name, *platforms;
+            /* TaskLaunch: as its status has them */
+            enum model_task_phase task_phase;
+            enum model_attempt_state attempt_state;
+        };
+
+        struct { /* Deployment, StatefulSet */
+            int64_t replicas, ready;
+            const char *replicas_before_suspend, *fixed_hash; /* annotations */
+            const char *failure_reason, *failure_message;     /* condition ReplicaFailure */
+        };
+
+        struct { /* ControllerRevision */
+            const char *spec_hash, *render_hash, *manifest, *redeploy;
+        };
+
+        struct {                         /* Job */
+            int64_t attempt;             /* label; 0 = none */
+            int64_t active, terminating; /* pods */
+            enum model_job_end job_end;
+            int64_t ended_ms;                     /* when that condition came; 0 = not ended */
+            const char *end_reason, *end_message; /* of that condition */
+            const char *deadline;                 /* annotation */
+            const char *image;                    /* of its first container */
+        };
+
+        struct { /* Pod */
+            /* why it does not run: ImagePullBackOff, Unschedulable, … */
+            const char *cause, *cause_message;
+            int64_t restarts, exit_code; /* of the worst container; exit_code -1 = none */
+        };
+
+        struct {                /* Namespace */
+            const char *labels; /* for model_label_get; NULL: too many to be known */
+        };
+    };
 };
 
 /* From the object's text; one block of memory. NULL and *err when it is not JSON, or has no name,

@@ -72,7 +72,6 @@ static const struct field fields[] = {
     {EVERY, TEXT, LABEL(MODEL_LABEL_INSTALLATION), TO(installation), 0},
     {EVERY, TEXT, ANNOTATION(MODEL_ANNOTATION_OWNER), TO(owner), 0},
     {EVERY, TEXT, ANNOTATION(MODEL_ANNOTATION_BODY_HASH), TO(body_hash), 0},
-    {EVERY, TEXT, ANNOTATION(MODEL_ANNOTATION_FIXED_HASH), TO(fixed_hash), 0},
 
     {MODEL_STREAM, TEXT, "spec.platform", TO(platform), 0},
     {MODEL_STREAM, TEXT, "spec.streamName", TO(stream_name), 0},
@@ -100,6 +99,7 @@ static const struct field fields[] = {
     {WORKLOAD, SEEN, "status.currentRevision", SEEN_CURRENT_REVISION, 0},
     {WORKLOAD, SEEN, "status.updateRevision", SEEN_UPDATE_REVISION, 0},
     {WORKLOAD, TEXT, ANNOTATION(MODEL_ANNOTATION_SUSPENDED), TO(replicas_before_suspend), 0},
+    {WORKLOAD, TEXT, ANNOTATION(MODEL_ANNOTATION_FIXED_HASH), TO(fixed_hash), 0},
 
     {MODEL_REVISION, TEXT, ANNOTATION(MODEL_ANNOTATION_SPEC_HASH), TO(spec_hash), 0},
     {MODEL_REVISION, TEXT, ANNOTATION(MODEL_ANNOTATION_RENDER_HASH), TO(render_hash), 0},
@@ -341,7 +341,6 @@ static void finish_metadata(struct model_object *o, const struct ps_str *seen,
     if (!ps_time_parse(codec_view_str(arena, seen[SEEN_CREATED]), &o->created_ms))
         o->created_ms = 0;
     o->revision = number_in(arena, seen[SEEN_REVISION], -1);
-    o->exit_code = -1;
 }
 
 /* Each account once. A spec with more apps than may be is refused, whatever they name. */
@@ -448,6 +447,7 @@ static void finish_pod(struct model_object *o, const struct ps_str *seen, struct
 
     find_conditions(seen[SEEN_CONDITIONS], conditions, PS_ARRAY_LEN(conditions));
     o->pod_ready = conditions[1].is_true;
+    o->exit_code = -1;
     read_containers(o, seen[SEEN_INIT_CONTAINERS], arena);
     read_containers(o, seen[SEEN_CONTAINERS], arena);
     if (o->cause == NULL && scheduled->is_false) {

@@ -35,7 +35,6 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->app = label(object, MODEL_LABEL_APP);
     o->installation = label(object, MODEL_LABEL_INSTALLATION);
     o->body_hash = annotation(object, MODEL_ANNOTATION_BODY_HASH);
-    o->fixed_hash = annotation(object, MODEL_ANNOTATION_FIXED_HASH);
     if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
         o->revision = -1;
     if (o->kind == MODEL_STREAM || o->kind == MODEL_TASK || o->kind == MODEL_ACCOUNT ||
@@ -43,7 +42,6 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
         o->created_ms = model__created_ms(object);
     o->has_finalizer = model__has_finalizer(object, o->kind == MODEL_JOB ? MODEL_FINALIZER_ATTEMPT
                                                                          : MODEL_FINALIZER);
-    o->exit_code = -1;
 }
 
 static bool is_rolled_out(const struct model_object *o, const struct json_t *object)
@@ -63,6 +61,7 @@ static void read_workload(struct model_object *o, const struct json_t *object)
     o->replicas = js_path_int(object, "spec.replicas", 1);
     o->ready = js_path_int(object, "status.readyReplicas", 0);
     o->replicas_before_suspend = annotation(object, MODEL_ANNOTATION_SUSPENDED);
+    o->fixed_hash = annotation(object, MODEL_ANNOTATION_FIXED_HASH);
     if (ps_streq(js_path_str(failure, "status"), "True")) {
         o->failure_reason = js_path_str(failure, "reason");
         o->failure_message = js_path_str(failure, "message");
@@ -216,6 +215,7 @@ static void read_pod(struct model_object *o, const struct json_t *object)
 
     o->app_id = label(object, "spring-app-id");
     o->phase = js_path_str(object, "status.phase");
+    o->exit_code = -1;
     o->pod_ready = ps_streq(js_path_str(ready, "status"), "True");
     read_containers(o, js_path(object, "status.initContainerStatuses"));
     read_containers(o, js_path(object, "status.containerStatuses"));
