@@ -320,7 +320,7 @@ static void on_list_end(void *self, const char *rv)
 
 static void on_deleted(void *self, const struct kube_seen *seen)
 {
-    operator__store_remove(self, seen);
+    operator__store_deleted(self, seen);
 }
 
 static void on_progress(void *self, const char *rv)

@@ -276,6 +276,15 @@ void operator__store_remove(struct operator__store *store, const struct kube_see
     drop(store, key, old);
 }
 
+/* The answer to a write that came before may be behind: it must not bring the object back, which no
+ * watch would take out again. */
+void operator__store_deleted(struct operator__store *store, const struct kube_seen *seen)
+{
+    operator__store_remove(store, seen);
+    if (seen->rv != NULL && (store->progress == NULL || known_newer(seen->rv, store->progress)))
+        operator__store_progress(store, seen->rv);
+}
+
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name)
 {
     PS_AUTO_BUF(buf, KEY_MAX);

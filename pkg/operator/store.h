@@ -65,6 +65,8 @@ int operator__store_put(struct operator__store *store, struct ps_str text,
                         enum operator__origin origin, struct ps_err *err) PS_MUST_CHECK;
 /* uid and rv may be NULL: not known. */
 void operator__store_remove(struct operator__store *store, const struct kube_seen *seen);
+/* As the watch tells it: it has shown everything until then. */
+void operator__store_deleted(struct operator__store *store, const struct kube_seen *seen);
 void operator__store_absent(struct operator__store *store, const char *namespace, const char *name);
 /* What the last plan of a stream has noted for the next one. */
 void operator__store_note(struct operator__store *store, const char *namespace, const char *name,

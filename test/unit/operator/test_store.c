@@ -136,6 +136,26 @@ static void never_goes_back_in_time(void **state)
     teardown(&f);
 }
 
+/* The answer to a write is overtaken by the news that somebody deleted what it wrote. */
+static void what_was_deleted_meanwhile_stays_away(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const struct kube_seen deleted = {"n", "a", "u1", "12", {0}};
+
+    setup(&f, MODEL_SERVICE);
+    seen(&f, "a", "u1", "10");
+    operator__store_deleted(&f.store, &deleted);
+    told(&f, "+a u1 10!\n-a u1 10!\n");
+    wrote(&f, "a", "u1", "11");
+    assert_string_equal(has(&f, "a"), "none");
+    wrote(&f, "a", "u2", "13"); /* made anew */
+    assert_string_equal(has(&f, "a"), "13");
+    operator__store_deleted(&f.store, &(struct kube_seen){"n", "b", "u3", "9", {0}});
+    assert_string_equal(f.store.progress, "12"); /* never back */
+    teardown(&f);
+}
+
 static void an_old_removal_removes_nothing(void **state)
 {
     (void)state;
@@ -680,6 +700,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_goes_back_in_time),
+        cmocka_unit_test(what_was_deleted_meanwhile_stays_away),
         cmocka_unit_test(an_old_removal_removes_nothing),
         cmocka_unit_test(another_uid_is_a_removal_and_an_addition),
         cmocka_unit_test(a_late_answer_brings_nothing_back),
