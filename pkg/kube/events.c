@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What pages of a list and events of a watch hold; each object is read by itself. */
-#include "internal.h"
+#include "reflector.h"
 
 #include <string.h>
 
@@ -142,6 +142,8 @@ static bool advance(struct kube_reflector *reflector, const char *rv)
 {
     if (reflector->dead)
         return false;
+    if (reflector->initial) /* these come in no order */
+        return true;
     if (rv == NULL || rv[0] == '\0' || strlen(rv) >= KUBE__RV_MAX)
         return true;
     if (!ps_streq(rv, reflector->rv)) {
@@ -176,6 +178,8 @@ static bool take_object(struct kube_reflector *reflector, enum event event,
                "not an object with a name");
     } else if (event == EVENT_DELETED) {
         reflector->on.on_deleted(reflector->on.self, seen);
+    } else if (reflector->initial) {
+        reflector->on.on_list_item(reflector->on.self, seen);
     } else {
         reflector->on.on_changed(reflector->on.self, seen);
     }
@@ -224,8 +228,22 @@ enum frame {
     FRAME_METADATA, /* enum metadata begins here */
     FRAME_TYPE = FRAME_METADATA + METADATA_COUNT,
     FRAME_OBJECT,
+    FRAME_INITIAL_END,
     FRAME_COUNT
 };
+
+/* The list within the watch is whole; changes follow. */
+static bool end_initial(struct kube_reflector *reflector, const char *rv)
+{
+    if (or_empty(rv)[0] == '\0' || strlen(rv) >= KUBE__RV_MAX)
+        return broken(reflector, "the end of the list has no resourceVersion");
+    reflector->initial = false;
+    reflector->progress++;
+    ps_free(reflector->rv);
+    reflector->rv = ps_xstrdup(rv);
+    kube__end_list(reflector);
+    return !reflector->dead;
+}
 
 static bool take_frame(struct kube_reflector *reflector, const struct ps_str *views,
                        struct ps_arena *arena)
@@ -241,6 +259,8 @@ static bool take_frame(struct kube_reflector *reflector, const struct ps_str *vi
     case EVENT_DELETED:
         return take_object(reflector, event, &seen, views + FRAME_METADATA);
     case EVENT_BOOKMARK:
+        if (reflector->initial && codec_view_is(views[FRAME_INITIAL_END], "true"))
+            return end_initial(reflector, seen.rv);
         return advance(reflector, seen.rv);
     case EVENT_ERROR:
         return take_error(reflector, seen.text);
@@ -260,6 +280,7 @@ bool kube__take_event(void *self, struct ps_str frame)
         [VERSION] = "object.metadata.resourceVersion",
         [FRAME_TYPE] = "type",
         [FRAME_OBJECT] = "object",
+        [FRAME_INITIAL_END] = "object.metadata.annotations[k8s.io/initial-events-end]",
     };
     static struct codec_paths paths;
     struct kube_reflector *reflector = self;

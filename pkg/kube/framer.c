@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cuts a watch's bytes into objects. */
-#include "internal.h"
+#include "reflector.h"
 
 /* Memory that stays for the next object; one very large object must not cost its size for ever. */
 #define FRAME_KEEP ((size_t)64 * 1024)

@@ -209,6 +209,10 @@ struct kube_reflector_options {
     const char *namespace;      /* NULL = all */
     const char *label_selector; /* or NULL */
     bool metadata_only; /* PartialObjectMetadata: no spec, status or data comes over the wire */
+    /* Lists come as the beginning of the watch (WatchList), where the server knows that; the
+     * callbacks are the same. A deletion may come within such a list: on_deleted. */
+    bool watch_list;
+    int64_t watch_list_timeout_ms; /* silence before its end, then a plain list; 0 = 30 s */
     /* Times in ms, 0 = the defaults: client-go's 800 … 30000 for the backoff, watch time-out
      * uniform in 300 … 600 s, no byte for 180 s. Tests shorten them. */
     int64_t backoff_first_ms, backoff_max_ms, watch_timeout_ms, idle_timeout_ms;

@@ -6,29 +6,33 @@
  *   NEW -> LIST -> WATCH -> WATCH …                     the normal life
  *   LIST  -- failed ------------------------> WAIT_LIST  -> LIST
  *   WATCH -- could not open, 429 -----------> WAIT_WATCH -> WATCH (same resourceVersion)
+ *   LIST may be the beginning of a WATCH, whose end is that of a list until it is complete.
+ *
  *   WATCH -- 410 ---------------------------> LIST (WAIT_LIST, if one has just ended)
  *   LIST  -- 410, or resourceVersion unknown > LIST without a resourceVersion
  *   WATCH -- ended at once, not understood -> WAIT_LIST  -> LIST
  */
-#include "internal.h"
+#include "reflector.h"
 
 #include <string.h>
 
-#define PAGE_SIZE            "500"
+#define PAGE_SIZE             "500"
 /* client-go's numbers: backoff, its reset, watch time-out and what counts as a very short watch. */
-#define BACKOFF_FIRST_MS     800
-#define BACKOFF_MAX_MS       30000
-#define REFUSED_FIRST_MS     2000
-#define BACKOFF_RESET_MS     120000
-#define WATCH_TIMEOUT_MIN_MS 300000
-#define WATCH_TIMEOUT_MAX_MS 600000
-#define SHORT_WATCH_MS       1000
+#define BACKOFF_FIRST_MS      800
+#define BACKOFF_MAX_MS        30000
+#define REFUSED_FIRST_MS      2000
+#define BACKOFF_RESET_MS      120000
+#define WATCH_TIMEOUT_MIN_MS  300000
+#define WATCH_TIMEOUT_MAX_MS  600000
+#define SHORT_WATCH_MS        1000
 /* Bookmarks come every minute: three of them missing is a dead connection. */
-#define IDLE_TIMEOUT_MS      180000
+#define IDLE_TIMEOUT_MS       180000
 /* How much longer than asked a server may keep a watch. */
-#define WATCH_GRACE_MS       5000
-#define LIST_TIMEOUT_MS      60000
-#define TROUBLE_MAX          ((size_t)PS_ERR_MESSAGE_MAX + 256)
+#define WATCH_GRACE_MS        5000
+/* A server that has taken the parameters and does not know them sends no end of the list. */
+#define WATCH_LIST_TIMEOUT_MS 30000
+#define LIST_TIMEOUT_MS       60000
+#define TROUBLE_MAX           ((size_t)PS_ERR_MESSAGE_MAX + 256)
 
 /* ---- entering and leaving ------------------------------------------------------------------- */
 
@@ -155,16 +159,23 @@ static void send_page(struct kube_reflector *reflector)
 
 /* The first time without a resourceVersion: the newest state, in pages. Later whatever is not older
  * than what was seen, at once: the server has that in memory. */
+static void send_watch(struct kube_reflector *reflector);
+
 static void enter_list(struct kube_reflector *reflector)
 {
     if (reflector->dead)
         return;
+    reflector->initial = reflector->watch_list && !reflector->unpaged;
     reflector->resuming = reflector->synced && !reflector->fresh && !reflector->unpaged;
     set_state(reflector, KUBE__LIST);
     metrics_add(reflector->watching.lists[reflector->list_reason], 1);
     ps_free(reflector->continue_token);
     reflector->continue_token = NULL;
-    send_page(reflector);
+    if (reflector->initial) {
+        send_watch(reflector);
+    } else {
+        send_page(reflector);
+    }
 }
 
 static void on_watch_open(void *self);
@@ -178,7 +189,19 @@ static int64_t pick_watch_timeout(const struct kube_reflector *reflector)
     return WATCH_TIMEOUT_MIN_MS + (int64_t)loop_random(WATCH_TIMEOUT_MAX_MS - WATCH_TIMEOUT_MIN_MS);
 }
 
-static void enter_watch(struct kube_reflector *reflector)
+/* Where it begins: at a known version, or with the whole list. */
+static void add_start(struct ps_buf *url, const struct kube_reflector *reflector)
+{
+    if (!reflector->initial) {
+        kube_query(url, "resourceVersion", reflector->rv);
+        return;
+    }
+    kube_query(url, "sendInitialEvents", "true");
+    kube_query(url, "resourceVersionMatch", "NotOlderThan");
+    kube_query(url, "resourceVersion", reflector->resuming ? reflector->rv : "");
+}
+
+static void send_watch(struct kube_reflector *reflector)
 {
     const struct http_header accept = {
         "Accept",
@@ -189,13 +212,10 @@ static void enter_watch(struct kube_reflector *reflector)
     PS_AUTO_BUF(url, KUBE__URL_MAX);
     PS_AUTO_BUF(seconds, 32);
 
-    if (reflector->dead)
-        return;
-    set_state(reflector, KUBE__WATCH);
     ps_buf_str(&url, reflector->url);
     ps_buf_printf(&seconds, "%lld", (long long)((timeout_ms + 999) / 1000));
     kube_query(&url, "watch", "1");
-    kube_query(&url, "resourceVersion", reflector->rv);
+    add_start(&url, reflector);
     kube_query(&url, "allowWatchBookmarks", "true");
     kube_query(&url, "timeoutSeconds", ps_buf_text(&seconds));
     const struct http_send send = {
@@ -219,6 +239,14 @@ static void enter_watch(struct kube_reflector *reflector)
     reflector->exchange = kube__exchange_start(reflector->client, KUBE__WATCHES, &send);
 }
 
+static void enter_watch(struct kube_reflector *reflector)
+{
+    if (reflector->dead)
+        return;
+    set_state(reflector, KUBE__WATCH);
+    send_watch(reflector);
+}
+
 /* ---- the list ------------------------------------------------------------------------------- */
 
 static void after_list_failure(struct kube_reflector *reflector, const struct ps_err *err)
@@ -240,14 +268,17 @@ static void after_list_failure(struct kube_reflector *reflector, const struct ps
     wait_then(reflector, KUBE__WAIT_LIST, err);
 }
 
-static void end_list(struct kube_reflector *reflector)
+void kube__end_list(struct kube_reflector *reflector)
 {
+    loop_timer_stop(reflector->timer);
+    if (reflector->state == KUBE__LIST && reflector->exchange != NULL)
+        set_state(reflector, KUBE__WATCH); /* it is one already */
     reflector->unpaged = reflector->fresh = false;
     reflector->synced = true;
     reflector->listed_ms = reflector->watching.heard_ms = loop_now_ms();
     reflector->on.on_list_end(reflector->on.self, reflector->rv);
-    tell_health(reflector, NULL);
-    enter_watch(reflector);
+    if (!reflector->dead)
+        tell_health(reflector, NULL);
 }
 
 static void on_page_open(void *self)
@@ -269,6 +300,15 @@ static bool on_page_data(void *self, struct ps_str piece)
 
     leave(reflector);
     return go_on;
+}
+
+/* From now on: some servers take the parameters of a watch with a list, and don't know them. */
+static void list_plainly(struct kube_reflector *reflector, const char *why)
+{
+    ps_log(PS_LOG_INFO, "watch_list_unknown", "resource", reflector->kind.plural, "error", why,
+           NULL);
+    reflector->watch_list = false;
+    enter_list(reflector);
 }
 
 /* 0, or why the list has failed. */
@@ -297,7 +337,8 @@ static void take_page(struct kube_reflector *reflector, const struct http_respon
     if (end_page(reflector, response, &done, &err) != 0) {
         after_list_failure(reflector, &err);
     } else if (done) {
-        end_list(reflector);
+        kube__end_list(reflector);
+        enter_watch(reflector);
     } else {
         send_page(reflector);
     }
@@ -320,6 +361,11 @@ static void on_timer(void *self)
     enter(reflector);
     if (reflector->url == NULL) {
         after_list_failure(reflector, &reflector->url_err);
+    } else if (reflector->state == KUBE__LIST) {
+        kube__exchange_cancel(reflector->exchange);
+        reflector->exchange = NULL;
+        metrics_set(reflector->watching.open, 0);
+        list_plainly(reflector, "its end did not come");
     } else if (reflector->state == KUBE__WAIT_WATCH) {
         enter_watch(reflector);
     } else {
@@ -337,7 +383,12 @@ static void on_watch_open(void *self)
     enter(reflector);
     reflector->open = true;
     metrics_set(reflector->watching.open, 1);
-    tell_health(reflector, NULL);
+    if (reflector->initial) {
+        loop_timer_set(reflector->timer, reflector->watch_list_timeout_ms);
+        reflector->on.on_list_begin(reflector->on.self);
+    } else {
+        tell_health(reflector, NULL);
+    }
     leave(reflector);
 }
 
@@ -346,6 +397,8 @@ static bool on_watch_data(void *self, struct ps_str piece)
     struct kube_reflector *reflector = self;
 
     enter(reflector);
+    if (reflector->initial)
+        loop_timer_set(reflector->timer, reflector->watch_list_timeout_ms);
     const int code = kube__framer_feed(&reflector->framer, piece, kube__take_event, reflector);
     const bool go_on = code == 0 && !reflector->dead;
 
@@ -399,6 +452,28 @@ static void after_refusal(struct kube_reflector *reflector, const struct ps_err 
               err);
 }
 
+/* The watch has ended within its list: that list has failed. */
+static void after_initial(struct kube_reflector *reflector, const struct http_response *response)
+{
+    struct ps_err err = reflector->verdict_err;
+    struct json_t *status = NULL;
+
+    loop_timer_stop(reflector->timer);
+    reflector->too_new = false;
+    if (!reflector->open) {
+        kube__error_of(response, &err, &status);
+        reflector->too_new = kube__is_too_new(status);
+        js_unref(status);
+    } else if (err.code == 0) {
+        (void)ps_fail(&err, PS_EPROTO, "watch: ended before its list did");
+    }
+    if (!reflector->open && err.code == PS_EINVAL) {
+        list_plainly(reflector, err.message);
+    } else {
+        after_list_failure(reflector, &err);
+    }
+}
+
 static void after_watch(struct kube_reflector *reflector, const struct http_response *response)
 {
     struct ps_err err = reflector->verdict_err;
@@ -435,7 +510,11 @@ static void on_watch_done(void *self, const struct http_response *response)
     enter(reflector);
     reflector->exchange = NULL;
     metrics_set(reflector->watching.open, 0);
-    after_watch(reflector, response);
+    if (reflector->initial) {
+        after_initial(reflector, response);
+    } else {
+        after_watch(reflector, response);
+    }
     leave(reflector);
 }
 
@@ -473,6 +552,9 @@ struct kube_reflector *kube_reflector_new(struct kube_client *client,
     reflector->namespace = options->namespace ? ps_xstrdup(options->namespace) : NULL;
     make_url(reflector, options);
     reflector->metadata_only = options->metadata_only;
+    reflector->watch_list = options->watch_list;
+    reflector->watch_list_timeout_ms =
+        or_default(options->watch_list_timeout_ms, WATCH_LIST_TIMEOUT_MS);
     reflector->watch_timeout_ms = options->watch_timeout_ms;
     reflector->idle_timeout_ms = or_default(options->idle_timeout_ms, IDLE_TIMEOUT_MS);
     reflector->backoff.first_ms = or_default(options->backoff_first_ms, BACKOFF_FIRST_MS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The framer on a recording cut everywhere, and the scanner on texts no parser would take. */
-#include "kube/internal.h"
+#include "kube/reflector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
