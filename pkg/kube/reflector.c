@@ -16,22 +16,16 @@
 
 #include <string.h>
 
-#define PAGE_SIZE             "500"
-/* client-go's numbers: backoff, its reset, watch time-out and what counts as a very short watch. */
+/* client-go's numbers: backoff, its reset, and what counts as a very short watch. */
 #define BACKOFF_FIRST_MS      800
 #define BACKOFF_MAX_MS        30000
 #define REFUSED_FIRST_MS      2000
 #define BACKOFF_RESET_MS      120000
-#define WATCH_TIMEOUT_MIN_MS  300000
-#define WATCH_TIMEOUT_MAX_MS  600000
 #define SHORT_WATCH_MS        1000
 /* Bookmarks come every minute: three of them missing is a dead connection. */
 #define IDLE_TIMEOUT_MS       180000
-/* How much longer than asked a server may keep a watch. */
-#define WATCH_GRACE_MS        5000
 /* A server that has taken the parameters and does not know them sends no end of the list. */
 #define WATCH_LIST_TIMEOUT_MS 30000
-#define LIST_TIMEOUT_MS       60000
 #define TROUBLE_MAX           ((size_t)PS_ERR_MESSAGE_MAX + 256)
 
 /* ---- entering and leaving ------------------------------------------------------------------- */
@@ -126,41 +120,33 @@ static void on_page(void *self, const struct http_response *response);
 
 static void send_page(struct kube_reflector *reflector)
 {
-    const struct http_header accept = {
-        "Accept",
-        reflector->metadata_only
-            ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-            : "application/json"};
-    PS_AUTO_BUF(url, KUBE__URL_MAX);
+    struct http_send send = {
+        .on_open = on_page_open, .on_data = on_page_data, .on_done = on_page, .self = reflector};
 
-    ps_buf_str(&url, reflector->url);
-    if (reflector->resuming && reflector->continue_token == NULL) {
-        kube_query(&url, "resourceVersion", reflector->rv);
-    } else if (!reflector->unpaged) {
-        kube_query(&url, "limit", PAGE_SIZE);
-    }
-    if (reflector->continue_token != NULL)
-        kube_query(&url, "continue", reflector->continue_token);
-    const struct http_send send = {
-        .method = "GET",
-        .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
-        .headers = &accept,
-        .header_count = 1,
-        .timeout_ms = LIST_TIMEOUT_MS,
-        .on_open = on_page_open,
-        .on_data = on_page_data,
-        .on_done = on_page,
-        .self = reflector,
-    };
+    kube__send_page(reflector, &send);
+}
 
-    reflector->page_err = (struct ps_err){0};
-    reflector->exchange = kube__exchange_start(reflector->client, KUBE__REQUESTS, &send);
+static void on_watch_open(void *self);
+static bool on_watch_data(void *self, struct ps_str piece);
+static void on_watch_done(void *self, const struct http_response *response);
+
+static void send_watch(struct kube_reflector *reflector)
+{
+    struct http_send send = {.on_open = on_watch_open,
+                             .on_data = on_watch_data,
+                             .on_done = on_watch_done,
+                             .self = reflector};
+
+    kube__framer_clear(&reflector->framer);
+    reflector->verdict = KUBE__FINE;
+    reflector->open = false;
+    reflector->progress = 0;
+    reflector->started_ms = loop_now_ms();
+    kube__send_watch(reflector, &send);
 }
 
 /* The first time without a resourceVersion: the newest state, in pages. Later whatever is not older
  * than what was seen, at once: the server has that in memory. */
-static void send_watch(struct kube_reflector *reflector);
-
 static void enter_list(struct kube_reflector *reflector)
 {
     if (reflector->dead)
@@ -176,67 +162,6 @@ static void enter_list(struct kube_reflector *reflector)
     } else {
         send_page(reflector);
     }
-}
-
-static void on_watch_open(void *self);
-static bool on_watch_data(void *self, struct ps_str piece);
-static void on_watch_done(void *self, const struct http_response *response);
-
-static int64_t pick_watch_timeout(const struct kube_reflector *reflector)
-{
-    if (reflector->watch_timeout_ms > 0)
-        return reflector->watch_timeout_ms;
-    return WATCH_TIMEOUT_MIN_MS + (int64_t)loop_random(WATCH_TIMEOUT_MAX_MS - WATCH_TIMEOUT_MIN_MS);
-}
-
-/* Where it begins: at a known version, or with the whole list. */
-static void add_start(struct ps_buf *url, const struct kube_reflector *reflector)
-{
-    if (!reflector->initial) {
-        kube_query(url, "resourceVersion", reflector->rv);
-        return;
-    }
-    kube_query(url, "sendInitialEvents", "true");
-    kube_query(url, "resourceVersionMatch", "NotOlderThan");
-    kube_query(url, "resourceVersion", reflector->resuming ? reflector->rv : "");
-}
-
-static void send_watch(struct kube_reflector *reflector)
-{
-    const struct http_header accept = {
-        "Accept",
-        reflector->metadata_only
-            ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-            : "application/json"};
-    const int64_t timeout_ms = pick_watch_timeout(reflector);
-    PS_AUTO_BUF(url, KUBE__URL_MAX);
-    PS_AUTO_BUF(seconds, 32);
-
-    ps_buf_str(&url, reflector->url);
-    ps_buf_printf(&seconds, "%lld", (long long)((timeout_ms + 999) / 1000));
-    kube_query(&url, "watch", "1");
-    add_start(&url, reflector);
-    kube_query(&url, "allowWatchBookmarks", "true");
-    kube_query(&url, "timeoutSeconds", ps_buf_text(&seconds));
-    const struct http_send send = {
-        .method = "GET",
-        .url = ps_buf_failed(&url) ? "" : ps_buf_text(&url),
-        .headers = &accept,
-        .header_count = 1,
-        .timeout_ms = timeout_ms + WATCH_GRACE_MS,
-        .idle_timeout_ms = reflector->idle_timeout_ms,
-        .on_open = on_watch_open,
-        .on_data = on_watch_data,
-        .on_done = on_watch_done,
-        .self = reflector,
-    };
-
-    kube__framer_clear(&reflector->framer);
-    reflector->verdict = KUBE__FINE;
-    reflector->open = false;
-    reflector->progress = 0;
-    reflector->started_ms = loop_now_ms();
-    reflector->exchange = kube__exchange_start(reflector->client, KUBE__WATCHES, &send);
 }
 
 static void enter_watch(struct kube_reflector *reflector)

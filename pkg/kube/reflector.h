@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside kube: the reflector (reflector.c), what its lists and watches bring (events.c), and how
- * they are cut into objects (framer.c). */
+/* Inside kube: the reflector (reflector.c), what it asks for (reflector_send.c), what its lists
+ * and watches bring (events.c), and how they are cut into objects (framer.c). */
 #ifndef PS_KUBE_REFLECTOR_H
 #define PS_KUBE_REFLECTOR_H
 
@@ -25,7 +25,7 @@ void kube__framer_clear(struct kube__framer *framer);
 int kube__framer_feed(struct kube__framer *framer, struct ps_str piece, kube__frame_fn *fn,
                       void *self);
 
-/* ---- reflector.c and events.c --------------------------------------------------------------- */
+/* ---- reflector.c, events.c and reflector_send.c -------------------------------------------- */
 
 enum kube__state {
     KUBE__NEW,        /* not started */
@@ -79,6 +79,10 @@ struct kube_reflector {
     bool initial;           /* the watch is in that beginning */
 };
 
+/* Asks for the next page of the list, for a list as the beginning of a watch (while `initial`), or
+ * for a watch from rv; the callbacks are in `send`. */
+void kube__send_page(struct kube_reflector *reflector, struct http_send *send);
+void kube__send_watch(struct kube_reflector *reflector, struct http_send *send);
 /* A page of the list begins; its bytes go to reflector->page. */
 void kube__page_begin(struct kube_reflector *reflector);
 /* The bytes have ended: 0, and *done tells whether this was the last page. */
