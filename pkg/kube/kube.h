@@ -222,7 +222,11 @@ struct kube_reflector *kube_reflector_new(struct kube_client *client,
                                           const struct kube_reflector_options *options,
                                           const struct kube_reflector_callbacks *callbacks);
 void kube_reflector_start(struct kube_reflector *reflector);
-void kube_reflector_free(struct kube_reflector *reflector);         /* no callback after this */
+void kube_reflector_free(struct kube_reflector *reflector); /* no callback after this */
+/* Lists anew, whatever is under way: the next on_list_end is that of a list which began after this
+ * call and shows the newest state. What was known stays until then. Not from inside a callback of
+ * the reflector. */
+void kube_reflector_refresh(struct kube_reflector *reflector);
 bool kube_reflector_synced(const struct kube_reflector *reflector); /* a first list is complete */
 
 #endif

@@ -172,6 +172,14 @@ static void enter_watch(struct kube_reflector *reflector)
     send_watch(reflector);
 }
 
+static void cancel(struct kube_reflector *reflector)
+{
+    kube__exchange_cancel(reflector->exchange);
+    reflector->exchange = NULL;
+    loop_timer_stop(reflector->timer);
+    metrics_set(reflector->watching.open, 0);
+}
+
 /* ---- the list ------------------------------------------------------------------------------- */
 
 static void after_list_failure(struct kube_reflector *reflector, const struct ps_err *err)
@@ -287,9 +295,7 @@ static void on_timer(void *self)
     if (reflector->url == NULL) {
         after_list_failure(reflector, &reflector->url_err);
     } else if (reflector->state == KUBE__LIST) {
-        kube__exchange_cancel(reflector->exchange);
-        reflector->exchange = NULL;
-        metrics_set(reflector->watching.open, 0);
+        cancel(reflector);
         list_plainly(reflector, "its end did not come");
     } else if (reflector->state == KUBE__WAIT_WATCH) {
         enter_watch(reflector);
@@ -441,6 +447,20 @@ static void on_watch_done(void *self, const struct http_response *response)
         after_watch(reflector, response);
     }
     leave(reflector);
+}
+
+/* ---- anew ----------------------------------------------------------------------------------- */
+
+void kube_reflector_refresh(struct kube_reflector *reflector)
+{
+    reflector->fresh = true;
+    /* What is not there yet, or in trouble, lists by itself. */
+    if (reflector->state == KUBE__NEW || reflector->state == KUBE__WAIT_LIST)
+        return;
+    cancel(reflector);
+    if (reflector->synced)
+        reflector->list_reason = KUBE__LIST_REFRESH;
+    enter_list(reflector);
 }
 
 /* ---- public --------------------------------------------------------------------------------- */

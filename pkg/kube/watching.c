@@ -17,7 +17,9 @@ static const struct metrics_desc events_desc = {
 };
 static const struct metrics_desc lists_desc = {
     .name = "penstock_watch_lists_total",
-    .help = "Lists that were begun: at the start, since history was gone, or after trouble.",
+    .help = "Lists that were begun: at the start, since history was gone, at a change of leader, "
+            "or after "
+            "trouble.",
     .type = METRICS_COUNTER,
     .labels = {"reason", "resource"},
 };
@@ -43,6 +45,7 @@ void kube__watching_init(struct kube__watching *w, struct metrics *metrics, cons
     static const char *const reasons[KUBE__LIST_REASONS] = {
         [KUBE__LIST_START] = "start",
         [KUBE__LIST_GONE] = "gone",
+        [KUBE__LIST_REFRESH] = "refresh",
         [KUBE__LIST_TROUBLE] = "trouble",
     };
 

@@ -8,6 +8,7 @@
 enum kube__list_reason {
     KUBE__LIST_START,
     KUBE__LIST_GONE,    /* what the watch would go on from, or the pages */
+    KUBE__LIST_REFRESH, /* kube_reflector_refresh */
     KUBE__LIST_TROUBLE, /* any other */
     KUBE__LIST_REASONS
 };

@@ -83,6 +83,8 @@ struct controller {
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */
     bool leading;                 /* … if this process leads */
+    bool catching_up;             /* … and once every list is one that began after it did */
+    int64_t led_ms;               /* since when it leads */
     struct kube_lease *lease;     /* or NULL */
     struct kube_call *start_call; /* of what is asked for at start */
     void (*stopped)(void *self);
@@ -96,6 +98,9 @@ void operator__sources_init(struct controller *op);
 void operator__sources_start(struct controller *op);
 void operator__sources_fini(struct controller *op);
 bool operator__all_synced(const struct controller *op);
+/* Every kind is listed anew; operator__caught_up is called when all lists are there. */
+void operator__sources_refresh(struct controller *op);
+void operator__caught_up(struct controller *op);
 
 /* registry.c */
 const struct model_registry *operator__registry(struct controller *op, const char *namespace);

@@ -283,12 +283,26 @@ void operator_start(struct controller *op)
     }
 }
 
+/* What the leader before has written last may not have come yet by the watches: a plan without that
+ * might start what runs already, or one task too many. */
 void operator_lead(struct controller *op)
 {
     ps_assert(!op->leading);
-    op->leading = true;
-    if (!op->stopping)
-        loop_queue_resume(op->queue);
+    op->leading = op->catching_up = true;
+    op->led_ms = loop_now_ms();
+    operator__sources_refresh(op);
+}
+
+void operator__caught_up(struct controller *op)
+{
+    op->catching_up = false;
+    if (op->stopping)
+        return;
+    PS_AUTO_BUF(took, 32);
+
+    ps_buf_printf(&took, "%lld", (long long)(loop_now_ms() - op->led_ms));
+    ps_log(PS_LOG_INFO, "in_step", "after_ms", ps_buf_text(&took), NULL);
+    loop_queue_resume(op->queue);
 }
 
 void operator_free(struct controller *op)

@@ -305,17 +305,40 @@ static void on_item(void *self, const struct kube_seen *seen)
         on_poison(self, seen->namespace, seen->name, err.message);
 }
 
+static bool any_behind(const struct controller *op)
+{
+    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
+        if (op->stores[sources[i].kind].behind)
+            return true;
+    }
+    return false;
+}
+
+void operator__sources_refresh(struct controller *op)
+{
+    for (size_t i = 0; i < PS_ARRAY_LEN(sources); i++) {
+        struct operator__store *store = &op->stores[sources[i].kind];
+
+        store->behind = true;
+        if (store->reflector != NULL)
+            kube_reflector_refresh(store->reflector);
+    }
+}
+
 static void on_list_end(void *self, const char *rv)
 {
     struct operator__store *store = self;
     struct controller *op = store->op;
 
     operator__store_list_end(store, rv);
-    if (op->synced || !operator__all_synced(op))
-        return;
-    op->synced = true;
-    ps_log(PS_LOG_INFO, "synced", NULL);
-    enqueue_everything(op);
+    store->behind = false;
+    if (!op->synced && operator__all_synced(op)) {
+        op->synced = true;
+        ps_log(PS_LOG_INFO, "synced", NULL);
+        enqueue_everything(op);
+    }
+    if (op->catching_up && !any_behind(op))
+        operator__caught_up(op);
 }
 
 static void on_deleted(void *self, const struct kube_seen *seen)

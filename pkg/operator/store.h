@@ -34,6 +34,7 @@ struct operator__store {
     uint64_t list_number;
     char *progress; /* the view is as new as this resourceVersion; NULL = not known */
     bool synced;
+    bool behind; /* a new leader awaits a list that began after it gained the lease */
     /* Called after a change; before or after may be NULL. `essential`: something that a pass looks
      * at. */
     void (*changed)(struct controller *op, const struct model_object *before,

@@ -188,9 +188,25 @@ def test_a_leader_that_ends_gives_the_lease_back_after_its_last_write(bare_space
     released = moment(release["requestReceivedTimestamp"])
     assert max(moment(e["stageTimestamp"]) for e in others) <= released
     assert taken - released < SLACK, "%.1f s without a leader" % (taken - released)
+    wait_for(lambda: written_by(pair.b), "the new leader to write")
+    assert {"streamdeployments", "deployments"} <= read_anew(pair.b, taken)
     all_ready(bare_space, streams)
     pair.b.stop()
     assert pair.lease()["holderIdentity"] == ""
+
+
+def written_by(operator):
+    """When it began what it has written but for the lease."""
+    return [moment(e["requestReceivedTimestamp"]) for e in operator.writes()
+            if e["objectRef"]["resource"] != "leases"]
+
+
+def read_anew(operator, since):
+    """The resources that it listed, be it as the beginning of a watch, before its first write."""
+    first = min(written_by(operator))
+    return {e["objectRef"]["resource"] for e in operator.requests()
+            if (e["verb"] == "list" or "sendInitialEvents=true" in e["requestURI"])
+            and since <= moment(e["requestReceivedTimestamp"]) < first}
 
 
 def test_a_leader_that_is_cut_off_ends_and_is_followed(bare_space, pair, cluster, tmp_path):

@@ -307,6 +307,88 @@ static void freed_at_the_end_of_its_list_it_stays_silent(void **state)
     teardown(&f);
 }
 
+/* ---- anew ------------------------------------------------------------------------------------ */
+
+static void a_refresh_asks_for_the_newest_state(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {0, LIST_END("20"), false}, {0, TWO LIST_END("30"), false}, {0, NULL, false}};
+    struct fixture f;
+
+    setup(&f, steps);
+    until_requests(&f, 1);
+    assert_log(&f, "begin \nend 20\n");
+    kube_reflector_refresh(f.reflector);
+    until_requests(&f, 2);
+    assert_string_equal(script_line(f.script, 1), BEGINNING(""));
+    assert_log(&f, "begin \nitem a\nitem b\nend 30\n");
+    script_chunk(f.peer, EVENT("ADDED", "c", "31"));
+    assert_log(&f, "changed c\nprogress 31\n");
+    assert_int_equal(script_open(f.script), 1); /* the watch before is over */
+    teardown(&f);
+}
+
+static void a_refresh_without_watch_lists(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{422, STATUS("422", "Invalid"), false},
+                                        {200, PLAIN, false},
+                                        {0, EVENT("ADDED", "a", "41"), false},
+                                        {200, PLAIN, false},
+                                        {0, "", false},
+                                        {0, NULL, false}};
+    struct fixture f;
+
+    setup(&f, steps);
+    until_requests(&f, 3);
+    kube_reflector_refresh(f.reflector);
+    until_requests(&f, 5);
+    assert_string_equal(script_line(f.script, 3), PATH "?limit=500");
+    assert_string_equal(script_line(f.script, 4), WATCH("40"));
+    teardown(&f);
+}
+
+/* What was listed so far may be older than the refresh. */
+static void a_refresh_gives_up_a_list(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {0, TWO, false}, {0, LIST_END("30"), false}, {0, NULL, false}};
+    struct fixture f;
+
+    setup(&f, steps);
+    until_requests(&f, 1);
+    kube_reflector_refresh(f.reflector);
+    until_requests(&f, 2);
+    script_wait(f.loop, 150); /* longer than the first list may be silent */
+    assert_int_equal(script_count(f.script), 2);
+    assert_log(&f, "begin \nitem a\nitem b\nbegin \nend 30\n");
+    teardown(&f);
+}
+
+static void a_refresh_in_trouble_keeps_the_backoff(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{0, LIST_END("20") "oops\n", false},
+                                        {503, "", false},
+                                        {0, LIST_END("30"), false},
+                                        {0, NULL, false}};
+    struct fixture f;
+
+    setup(&f, steps);
+    while (f.log.n == 0 || !ps_str_ends(ps_buf_get(&f.log), "objects\n"))
+        script_wait(f.loop, 1);
+    const int asked = script_count(f.script);
+
+    kube_reflector_refresh(f.reflector);
+    assert_int_equal(script_count(f.script), asked);
+    until_requests(&f, 3);
+    assert_string_equal(script_line(f.script, 1), BEGINNING(""));
+    assert_string_equal(script_line(f.script, 2), BEGINNING(""));
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +399,10 @@ int main(void)
         cmocka_unit_test(a_server_that_sends_no_end_is_asked_plainly),
         cmocka_unit_test(trouble_is_waited_out),
         cmocka_unit_test(freed_at_the_end_of_its_list_it_stays_silent),
+        cmocka_unit_test(a_refresh_asks_for_the_newest_state),
+        cmocka_unit_test(a_refresh_without_watch_lists),
+        cmocka_unit_test(a_refresh_gives_up_a_list),
+        cmocka_unit_test(a_refresh_in_trouble_keeps_the_backoff),
     };
 
     codec_init();

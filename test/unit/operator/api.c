@@ -120,6 +120,22 @@ void api_delete(struct api *api, const char *plural, const char *namespace, cons
     tell(api, plural, "DELETED", object);
 }
 
+void api_lag(struct api *api)
+{
+    api->watch_count = 0;
+}
+
+/* Who lists a kind anew has no watch of it any more. */
+static void forget_watch(struct api *api, const char *plural)
+{
+    for (size_t i = 0; i < api->watch_count; i++) {
+        if (ps_streq(api->watches[i].plural, plural)) {
+            api->watches[i] = api->watches[--api->watch_count];
+            return;
+        }
+    }
+}
+
 /* ---- answers -------------------------------------------------------------------------------- */
 
 static void refuse(struct script_peer *peer, int status, const char *reason)
@@ -147,6 +163,7 @@ static void list(struct api *api, struct script_peer *peer, const struct target 
     const char *key;
     void *value;
 
+    forget_watch(api, t->plural);
     ps_buf_printf(&version, "%lld", (long long)api->version);
     js_set_str(js_child(answer, "metadata"), "resourceVersion", ps_buf_text(&version));
     while (ps_map_next(&api->objects, &at, &key, &value)) {

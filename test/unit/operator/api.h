@@ -62,6 +62,8 @@ void api_stop(struct api *api);
 void api_put(struct api *api, const char *plural, const char *namespace, const char *name,
              struct json_t *object);
 void api_delete(struct api *api, const char *plural, const char *namespace, const char *name);
+/* Those who watch by now hear nothing any more, as if their server lagged behind. */
+void api_lag(struct api *api);
 /* Borrowed; NULL when it is not there. */
 const struct json_t *api_get(const struct api *api, const char *plural, const char *namespace,
                              const char *name);

@@ -73,6 +73,53 @@ static void a_standby_writes_nothing_until_it_leads(void **state)
     teardown(&api);
 }
 
+/* Takes what a running launch consists of out of the server; api_put puts it back. */
+static struct json_t *take_away(struct api *api, const char *plural, const char *name)
+{
+    const struct json_t *object = api_get(api, plural, "n", name);
+
+    assert_non_null(object);
+    struct json_t *copy = js_copy(object);
+
+    api_delete(api, plural, "n", name);
+    return copy;
+}
+
+/* The leader before has started a launch that the standby has not heard of: its watches lag. */
+static void a_new_leader_sees_what_was_written_before_it_led(void **state)
+{
+    (void)state;
+    struct api api;
+
+    setup(&api);
+    put_launch(&api, "a");
+    api_start(&api);
+    api_until(&api, "patch tasklaunches/status n/a", 2);
+    api_wait(&api, QUIET_MS);
+    api_stop(&api);
+    const struct json_t *step =
+        js_at(js_path(api_get(&api, "tasklaunches", "n", "a"), "status.steps"), 0);
+    char *job_name PS_AUTO_FREE = ps_xstrdup(js_path_str(step, "resource.name"));
+    struct json_t *launch = take_away(&api, "tasklaunches", "a");
+    struct json_t *job = take_away(&api, "jobs", job_name);
+
+    put_launch(&api, "b");
+    api.standby = true;
+    api_start(&api);
+    api_wait(&api, QUIET_MS);
+    api_lag(&api);
+    api_put(&api, "tasklaunches", "n", "a", launch);
+    api_put(&api, "jobs", "n", job_name, job);
+    ps_buf_clear(&api.journal);
+    operator_lead(api.op);
+    api_until(&api, "patch tasklaunches/status n/b", 1);
+    api_wait(&api, QUIET_MS);
+    assert_int_equal(api_count(&api, "create jobs"), 0); /* there is one slot, and a has it */
+    api_delete(&api, "tasklaunches", "n", "a");          /* heard: these are new watches */
+    api_until(&api, "create jobs n/b-", 1);
+    teardown(&api);
+}
+
 static void never(void *self)
 {
     *(int *)self += 1;
@@ -281,6 +328,7 @@ static void an_account_without_launches_has_no_series(void **state)
     put_launch(&api, "a");
     api_start(&api);
     until(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 1");
+    api_until(&api, "create jobs n/a-", 1); /* by now the watches are open, too */
     api_delete(&api, "tasklaunches", "n", "a");
     until(&api, "penstock_store_objects{resource=\"tasklaunches\"} 0");
     assert_false(has(&api, "penstock_account_tasks{account=\"default\",state=\"running\"} 0"));
@@ -292,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_standby_writes_nothing_until_it_leads),
+        cmocka_unit_test(a_new_leader_sees_what_was_written_before_it_led),
         cmocka_unit_test(a_standby_that_was_stopped_leads_no_more),
         cmocka_unit_test(passes_stores_and_slots_are_counted),
         cmocka_unit_test(a_stream_is_deployed_in_one_pass),
