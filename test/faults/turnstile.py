@@ -306,6 +306,7 @@ class Turnstile:
         self.cuts = queue.Queue()
         self.peers = set()               # the open connections
         self.held = set()                # futures of what stands still
+        self.late = set()                # tasks of later()
         self.frozen = False
         self.problems = []               # what went wrong here, as opposed to on the wire
         self.loop = asyncio.new_event_loop()
@@ -431,7 +432,9 @@ class Turnstile:
             async for _ in _pieces(reader, headers):
                 pass
             writer.transport.abort()
-        self.loop.create_task(send())
+        task = self.loop.create_task(send())
+        self.late.add(task)              # the loop itself holds no task
+        task.add_done_callback(self.late.discard)
 
     async def _stand_still(self):
         future = self.loop.create_future()
