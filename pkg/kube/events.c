@@ -160,6 +160,7 @@ static bool take_error(struct kube_reflector *reflector, struct ps_str object)
     PS_AUTO_JS struct json_t *status = js_parse(object, NULL);
 
     kube__error_of_status(status, &reflector->verdict_err);
+    reflector->too_new = kube__is_too_new(status);
     if (reflector->verdict_err.code == PS_EGONE) {
         reflector->verdict = KUBE__GONE;
     } else if (reflector->verdict_err.code == PS_ETHROTTLED) {

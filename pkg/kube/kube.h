@@ -165,11 +165,11 @@ void kube_lease_free(struct kube_lease *lease); /* no callback after this; gives
 /* ---- reflector ------------------------------------------------------------------------------ */
 
 /*
- * Keeps `store`-like callbacks in step with the server: pages of 500 with an empty resourceVersion
- * at first, then a watch that resumes; 410 in both forms relists; bookmarks advance the resume
- * point; one object that cannot be read is logged, reported by on_poison, and harms nothing else.
- * All pages of one list are one snapshot: on_list_end is called once, when the last page has come,
- * with every item having been given to on_list_item before it.
+ * Keeps `store`-like callbacks in step with the server: a list of the newest state at first (pages
+ * of 500, or the beginning of the watch), then a watch that resumes; 410 in both forms relists;
+ * bookmarks advance the resume point; one object that cannot be read is logged, reported by
+ * on_poison, and harms nothing else. All pages of one list are one snapshot: on_list_end is called
+ * once, when the last page has come, with every item having been given to on_list_item before it.
  */
 struct kube_reflector;
 

@@ -6,11 +6,13 @@
  *   NEW -> LIST -> WATCH -> WATCH …                     the normal life
  *   LIST  -- failed ------------------------> WAIT_LIST  -> LIST
  *   WATCH -- could not open, 429 -----------> WAIT_WATCH -> WATCH (same resourceVersion)
- *   LIST may be the beginning of a WATCH, whose end is that of a list until it is complete.
- *
  *   WATCH -- 410 ---------------------------> LIST (WAIT_LIST, if one has just ended)
  *   LIST  -- 410, or resourceVersion unknown > LIST without a resourceVersion
  *   WATCH -- ended at once, not understood -> WAIT_LIST  -> LIST
+ *
+ * A LIST comes as the beginning of a watch: until its bookmark whatever ends that watch ends a list
+ * that has failed, then it is the WATCH. A server that refuses this (422, 400), or never sends the
+ * bookmark, is asked for pages from then on.
  */
 #include "reflector.h"
 
@@ -139,9 +141,12 @@ static void send_watch(struct kube_reflector *reflector)
 
     kube__framer_clear(&reflector->framer);
     reflector->verdict = KUBE__FINE;
-    reflector->open = false;
+    reflector->verdict_err = (struct ps_err){0};
+    reflector->open = reflector->too_new = false;
     reflector->progress = 0;
     reflector->started_ms = loop_now_ms();
+    if (reflector->initial)
+        loop_timer_set(reflector->timer, reflector->watch_list_timeout_ms);
     kube__send_watch(reflector, &send);
 }
 
@@ -244,6 +249,21 @@ static void list_plainly(struct kube_reflector *reflector, const char *why)
     enter_list(reflector);
 }
 
+/* The list within a watch has been silent for too long. */
+static void give_up_initial(struct kube_reflector *reflector)
+{
+    struct ps_err err = {0};
+
+    cancel(reflector);
+    if (reflector->open) {
+        list_plainly(reflector, "its end did not come");
+        return;
+    }
+    (void)ps_fail(&err, PS_ETIMEOUT, "watch: no answer within %lld s",
+                  (long long)(reflector->watch_list_timeout_ms / 1000));
+    after_list_failure(reflector, &err);
+}
+
 /* 0, or why the list has failed. */
 static int end_page(struct kube_reflector *reflector, const struct http_response *response,
                     bool *done, struct ps_err *err)
@@ -295,8 +315,7 @@ static void on_timer(void *self)
     if (reflector->url == NULL) {
         after_list_failure(reflector, &reflector->url_err);
     } else if (reflector->state == KUBE__LIST) {
-        cancel(reflector);
-        list_plainly(reflector, "its end did not come");
+        give_up_initial(reflector);
     } else if (reflector->state == KUBE__WAIT_WATCH) {
         enter_watch(reflector);
     } else {
@@ -390,7 +409,6 @@ static void after_initial(struct kube_reflector *reflector, const struct http_re
     struct json_t *status = NULL;
 
     loop_timer_stop(reflector->timer);
-    reflector->too_new = false;
     if (!reflector->open) {
         kube__error_of(response, &err, &status);
         reflector->too_new = kube__is_too_new(status);

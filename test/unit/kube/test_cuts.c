@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording of two pages and a watch, cut after every byte: what is known in the end is the same
- * as without the cut. The server answers as a real one would: it goes on behind the resourceVersion
- * that it is asked for, and a list after the cut shows the newest state.
+ * A recording of two pages and a watch, and of a list within a watch, cut after every byte: what is
+ * known in the end is the same as without the cut. The server answers as a real one would: it goes
+ * on behind the resourceVersion that it is asked for, and a list after the cut shows the newest
+ * state.
  */
 #include "kube/kube.h"
 #include "support/script.h"
@@ -58,6 +59,16 @@ static const struct {
 
 #define IN_THE_END "a u1 17\nc u4 15\np unreadable\n"
 
+#define INITIAL_END(rv)                                                                            \
+    EVENT("BOOKMARK", "{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":\"" rv                  \
+                      "\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}")
+#define ADDED(name, uid, rv, more) EVENT("ADDED", OBJECT(name, uid, rv, more))
+
+static const char initial[] = ADDED("c", "u3", "7", "") ADDED("a", "u1", "5", "")
+    ADDED("b", "u2", "6", AWKWARD) INITIAL_END("10");
+static const char newest_initial[] =
+    ADDED("c", "u4", "15", "") EVENT("ADDED", POISON) ADDED("a", "u1", "17", "") INITIAL_END("20");
+
 static void watch_text(struct ps_buf *out, int64_t after)
 {
     for (size_t i = 0; i < PS_ARRAY_LEN(events); i++) {
@@ -72,8 +83,10 @@ enum what {
     UNCUT,
     PAGE_1,
     PAGE_2,
-    WATCH_ENDS, /* the stream ends well, in the middle of whatever */
-    WATCH_DIES, /* the connection does */
+    WATCH_ENDS,     /* the stream ends well, in the middle of whatever */
+    WATCH_DIES,     /* the connection does */
+    BEGINNING_ENDS, /* the same of a watch that begins with the list */
+    BEGINNING_DIES,
 };
 
 /* What is known by name: "uid rv", or "unreadable". */
@@ -119,14 +132,21 @@ static void send_watch(struct fixture *f, struct script_peer *peer, const char *
     PS_AUTO_BUF(text, 4096);
 
     assert_non_null(rv);
-    watch_text(&text, strtoll(rv + strlen("resourceVersion="), NULL, 10));
+    if (strstr(target, "sendInitialEvents=true") == NULL) {
+        watch_text(&text, strtoll(rv + strlen("resourceVersion="), NULL, 10));
+    } else if (f->was_cut) {
+        ps_buf_str(&text, newest_initial);
+    } else {
+        ps_buf_str(&text, initial);
+        watch_text(&text, 10);
+    }
     script_stream(peer);
     if (cuts(f, f->what > PAGE_2 ? f->what : UNCUT) && f->cut_at < text.n) {
         text.p[f->cut_at] = '\0';
         text.n = f->cut_at;
         if (text.n > 0)
             script_chunk(peer, ps_buf_text(&text));
-        if (f->what == WATCH_ENDS) {
+        if (f->what == WATCH_ENDS || f->what == BEGINNING_ENDS) {
             script_stream_end(peer);
         } else {
             script_close(peer);
@@ -231,8 +251,11 @@ static void check(const struct fixture *f)
 
 static void setup(struct fixture *f, struct loop *loop)
 {
-    static const struct kube_reflector_options options = {
-        .kind = &pods, .backoff_first_ms = 2, .backoff_max_ms = 10, .watch_timeout_ms = 10000};
+    const struct kube_reflector_options options = {.kind = &pods,
+                                                   .backoff_first_ms = 2,
+                                                   .backoff_max_ms = 10,
+                                                   .watch_timeout_ms = 10000,
+                                                   .watch_list = f->what >= BEGINNING_ENDS};
     const struct kube_reflector_callbacks callbacks = {
         on_begin, on_seen, on_end, on_seen, on_deleted, on_progress, on_poison, on_health, f};
 
@@ -306,12 +329,24 @@ static void a_watch_cut_after_every_byte(void **state)
     run(WATCH_DIES, text.n);
 }
 
+static void a_list_within_a_watch_cut_after_every_byte(void **state)
+{
+    (void)state;
+    PS_AUTO_BUF(text, 4096);
+
+    ps_buf_str(&text, initial);
+    watch_text(&text, 10);
+    run(BEGINNING_ENDS, text.n);
+    run(BEGINNING_DIES, text.n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_cut),
         cmocka_unit_test(pages_cut_after_every_byte),
         cmocka_unit_test(a_watch_cut_after_every_byte),
+        cmocka_unit_test(a_list_within_a_watch_cut_after_every_byte),
     };
 
     codec_init();

@@ -30,6 +30,10 @@ static const struct kube_kind pods = {"", "v1", "pods", "Pod", true};
 #define RELIST(rv) PATH "?resourceVersion=" rv
 #define WATCH(rv)  PATH "?watch=1&resourceVersion=" rv "&allowWatchBookmarks=true&timeoutSeconds=3"
 
+#define BEGINNING(rv)                                                                              \
+    PATH "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=" rv   \
+         "&allowWatchBookmarks=true&timeoutSeconds=3"
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 #define LIST(rv, rest)                                                                             \
@@ -46,6 +50,12 @@ static const struct kube_kind pods = {"", "v1", "pods", "Pod", true};
     STATUS("504", "Timeout",                                                                       \
            ",\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":"        \
            "\"Too large resource version\"}],\"retryAfterSeconds\":1}")
+#define LIST_END                                                                                   \
+    "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"resourceVersion\":"       \
+    "\"10\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n"
+#define NO_VERSION_END                                                                             \
+    "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"metadata\":{"                           \
+    "\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n"
 #define EXPIRED STATUS("410", "Expired", "")
 
 enum how {
@@ -221,6 +231,76 @@ static const struct row rows[] = {
      BACKS_OFF},
 };
 
+#define SILENCE_MS 300 /* how long a list within a watch may be silent */
+
+/* The same where lists are the beginning of a watch. */
+static const struct row watch_list_rows[] = {
+    {"the start", {{NOTHING, 0, "", ""}}, BEGINNING(""), 0, ENOUGH_MS},
+    {"a list is whole, and the watch has ended well", {WATCHED(LIST_END)}, WATCH("10"), AT_ONCE},
+    {"… after an event", {WATCHED(LIST_END EVENT("ADDED", "11"))}, WATCH("11"), AT_ONCE},
+    {"… cut", {{CUT, 0, "", EVENT("ADDED", "5") LIST_END}}, WATCH("10"), AT_ONCE},
+    /* the list fails */
+    {"it ends within the list", {WATCHED(EVENT("ADDED", "5"))}, BEGINNING(""), BACKS_OFF},
+    {"it is cut within the list", {{CUT, 0, "", EVENT("ADDED", "5")}}, BEGINNING(""), BACKS_OFF},
+    {"the end has no version", {{OPEN, 0, "", NO_VERSION_END}}, BEGINNING(""), BACKS_OFF},
+    {"not JSON", {{OPEN, 0, "", EVENT("ADDED", "5") "<html>\n"}}, BEGINNING(""), BACKS_OFF},
+    {"the connection ends without an answer", {{CLOSE, 0, "", ""}}, BEGINNING(""), BACKS_OFF},
+    {"no answer at all",
+     {{SILENT, 0, "", ""}},
+     BEGINNING(""),
+     SILENCE_MS + BACKOFF_MS,
+     SILENCE_MS + 2 * BACKOFF_MS + 200},
+    {"429 with a time", {REFUSED(429, "Retry-After: 1\r\n", "")}, BEGINNING(""), 1000, 1300},
+    {"429 as an event", {WATCHED(ERROR_EVENT("429", "TooManyRequests"))}, BEGINNING(""), BACKS_OFF},
+    {"500", {REFUSED(500, "", "")}, BEGINNING(""), BACKS_OFF},
+    {"500 as an event", {WATCHED(ERROR_EVENT("500", "InternalError"))}, BEGINNING(""), BACKS_OFF},
+    {"403", {REFUSED(403, "", STATUS("403", "Forbidden", ""))}, BEGINNING(""), 150, 500},
+    {"404", {REFUSED(404, "", "404 page not found")}, BEGINNING(""), 150, 500},
+    {"410", {REFUSED(410, "", EXPIRED)}, BEGINNING(""), BACKS_OFF},
+    /* the server does not know it */
+    {"422", {REFUSED(422, "", STATUS("422", "Invalid", ""))}, FIRST_LIST, AT_ONCE},
+    {"400", {REFUSED(400, "", STATUS("400", "BadRequest", ""))}, FIRST_LIST, AT_ONCE},
+    {"no end of the list",
+     {{OPEN, 0, "", EVENT("ADDED", "5")}},
+     FIRST_LIST,
+     SILENCE_MS - 20,
+     SILENCE_MS + 300},
+    {"422 once, then trouble",
+     {REFUSED(422, "", STATUS("422", "Invalid", "")), REFUSED(500, "", "")},
+     FIRST_LIST,
+     BACKS_OFF},
+    /* the list again */
+    {"a watch that is not understood",
+     {{OPEN, 0, "", LIST_END "oops\n"}},
+     BEGINNING("10"),
+     BACKS_OFF},
+    {"410 just after a list",
+     {WATCHED(LIST_END ERROR_EVENT("410", "Expired"))},
+     BEGINNING("10"),
+     BACKS_OFF},
+    {"the list again: 410",
+     {{OPEN, 0, "", LIST_END "oops\n"}, REFUSED(410, "", EXPIRED)},
+     BEGINNING(""),
+     AT_ONCE},
+    {"the list again: 410 as an event",
+     {{OPEN, 0, "", LIST_END "oops\n"}, WATCHED(ERROR_EVENT("410", "Expired"))},
+     BEGINNING(""),
+     AT_ONCE},
+    {"the list again: too new for the server",
+     {{OPEN, 0, "", LIST_END "oops\n"}, REFUSED(504, "", TOO_LARGE)},
+     BEGINNING(""),
+     AT_ONCE},
+    {"the list again: too new, as an event",
+     {{OPEN, 0, "", LIST_END "oops\n"}, WATCHED("{\"type\":\"ERROR\",\"object\":" TOO_LARGE "}\n")},
+     BEGINNING(""),
+     AT_ONCE},
+    {"the list again: another 504",
+     {{OPEN, 0, "", LIST_END "oops\n"}, REFUSED(504, "", STATUS("504", "Timeout", ""))},
+     BEGINNING("10"),
+     150,
+     500},
+};
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 struct fixture {
@@ -328,7 +408,7 @@ static const struct kube_reflector_callbacks callbacks = {
     .on_health = ignore_text,
 };
 
-static void setup(struct fixture *f, struct loop *loop, const struct row *row)
+static void setup(struct fixture *f, struct loop *loop, const struct row *row, bool watch_list)
 {
     const struct kube_reflector_options options = {
         .kind = &pods,
@@ -336,6 +416,8 @@ static void setup(struct fixture *f, struct loop *loop, const struct row *row)
         .backoff_max_ms = 150, /* of 401, 403 and 404 from the start */
         .watch_timeout_ms = 3000,
         .idle_timeout_ms = 1500,
+        .watch_list = watch_list,
+        .watch_list_timeout_ms = SILENCE_MS,
     };
 
     *f = (struct fixture){.loop = loop, .row = row};
@@ -383,17 +465,16 @@ static void check(struct fixture *f)
 }
 
 /* Some at a time: most of it is waiting. */
-static void every_end_has_its_successor(void **state)
+static void check_all(const struct row *some, size_t count, bool watch_list)
 {
-    (void)state;
-    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i += BATCH) {
-        const size_t n = PS_ARRAY_LEN(rows) - i < BATCH ? PS_ARRAY_LEN(rows) - i : BATCH;
+    for (size_t i = 0; i < count; i += BATCH) {
+        const size_t n = count - i < BATCH ? count - i : BATCH;
         struct fixture *all = ps_xcalloc(n, sizeof(*all));
         struct loop *loop = loop_new();
 
         http_global_init();
         for (size_t k = 0; k < n; k++)
-            setup(&all[k], loop, &rows[i + k]);
+            setup(&all[k], loop, &some[i + k], watch_list);
         for (size_t k = 0; k < n; k++)
             check(&all[k]);
         for (size_t k = 0; k < n; k++)
@@ -402,6 +483,18 @@ static void every_end_has_its_successor(void **state)
         http_global_fini();
         ps_free(all);
     }
+}
+
+static void every_end_has_its_successor(void **state)
+{
+    (void)state;
+    check_all(rows, PS_ARRAY_LEN(rows), false);
+}
+
+static void every_end_of_a_list_within_a_watch_has_its_successor(void **state)
+{
+    (void)state;
+    check_all(watch_list_rows, PS_ARRAY_LEN(watch_list_rows), true);
 }
 
 /* The server goes, and comes back on the same port. */
@@ -414,7 +507,7 @@ static void a_refused_connection_keeps_the_version(void **state)
     struct fixture f;
 
     http_global_init();
-    setup(&f, loop, &row);
+    setup(&f, loop, &row, false);
     until_requests(&f, 2);
     script_wait(f.loop, 20);
     const int port = script_port(f.script);
@@ -435,6 +528,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_end_has_its_successor),
+        cmocka_unit_test(every_end_of_a_list_within_a_watch_has_its_successor),
         cmocka_unit_test(a_refused_connection_keeps_the_version),
     };
 

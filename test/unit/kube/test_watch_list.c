@@ -367,7 +367,7 @@ static void a_refresh_gives_up_a_list(void **state)
     teardown(&f);
 }
 
-static void a_refresh_in_trouble_keeps_the_backoff(void **state)
+static void a_refresh_in_trouble_asks_for_the_newest_state(void **state)
 {
     (void)state;
     static const struct step steps[] = {{0, LIST_END("20") "oops\n", false},
@@ -379,12 +379,8 @@ static void a_refresh_in_trouble_keeps_the_backoff(void **state)
     setup(&f, steps);
     while (f.log.n == 0 || !ps_str_ends(ps_buf_get(&f.log), "objects\n"))
         script_wait(f.loop, 1);
-    const int asked = script_count(f.script);
-
-    kube_reflector_refresh(f.reflector);
-    assert_int_equal(script_count(f.script), asked);
+    kube_reflector_refresh(f.reflector); /* in the backoff, or just behind it */
     until_requests(&f, 3);
-    assert_string_equal(script_line(f.script, 1), BEGINNING(""));
     assert_string_equal(script_line(f.script, 2), BEGINNING(""));
     teardown(&f);
 }
@@ -402,7 +398,7 @@ int main(void)
         cmocka_unit_test(a_refresh_asks_for_the_newest_state),
         cmocka_unit_test(a_refresh_without_watch_lists),
         cmocka_unit_test(a_refresh_gives_up_a_list),
-        cmocka_unit_test(a_refresh_in_trouble_keeps_the_backoff),
+        cmocka_unit_test(a_refresh_in_trouble_asks_for_the_newest_state),
     };
 
     codec_init();
