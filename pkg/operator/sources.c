@@ -416,6 +416,7 @@ void operator__sources_start(struct controller *op)
             .kind = exec_kind(sources[i].kind),
             .label_selector = selector_text(op, sources[i].selector, &selector),
             .metadata_only = sources[i].metadata_only,
+            .watch_list = true,
         };
         const struct kube_reflector_callbacks callbacks = {
             .on_list_begin = on_list_begin,

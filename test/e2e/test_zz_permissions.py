@@ -34,6 +34,9 @@ def requested(audit_log):
             resource = "/".join(filter(None, (ref.get("resource", ""), ref.get("subresource"))))
             decision = event.get("annotations", {}).get("authorization.k8s.io/decision")
             yield (event["verb"], ref.get("apiGroup", ""), resource), decision, event["requestURI"]
+            # What an API server would be asked for that does not know lists within watches.
+            if "sendInitialEvents=true" in event["requestURI"]:
+                yield ("list", ref.get("apiGroup", ""), resource), decision, event["requestURI"]
 
 
 def kept_logs():

@@ -71,19 +71,24 @@ const struct json_t *api_get(const struct api *api, const char *plural, const ch
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
-static void tell(struct api *api, const char *plural, const char *type, struct json_t *object)
+static void send_event(struct script_peer *peer, const char *type, struct json_t *object)
 {
     struct json_t *event PS_AUTO_JS = js_object();
 
     js_set_str(event, "type", type);
-    js_set(event, "object", js_copy(object));
+    js_set(event, "object", object);
     char *text PS_AUTO_FREE = js_text(event);
     PS_AUTO_BUF(line, JOURNAL_MAX);
 
     ps_buf_printf(&line, "%s\n", text);
+    script_chunk(peer, ps_buf_text(&line));
+}
+
+static void tell(struct api *api, const char *plural, const char *type, struct json_t *object)
+{
     for (size_t i = 0; i < api->watch_count; i++) {
         if (ps_streq(api->watches[i].plural, plural))
-            script_chunk(api->watches[i].peer, ps_buf_text(&line));
+            send_event(api->watches[i].peer, type, js_copy(object));
     }
 }
 
@@ -125,7 +130,7 @@ void api_lag(struct api *api)
     api->watch_count = 0;
 }
 
-/* Who lists a kind anew has no watch of it any more. */
+/* Who asks for a kind anew has no other watch of it any more. */
 static void forget_watch(struct api *api, const char *plural)
 {
     for (size_t i = 0; i < api->watch_count; i++) {
@@ -177,12 +182,37 @@ static void list(struct api *api, struct script_peer *peer, const struct target 
     reply(peer, answer);
 }
 
-static void watch(struct api *api, struct script_peer *peer, const struct target *t)
+/* All objects of the kind, and the bookmark that ends them. */
+static void send_initial(struct api *api, struct script_peer *peer, const char *kind)
 {
+    struct json_t *end = js_object(), *metadata = js_child(end, "metadata");
+    PS_AUTO_BUF(version, 32);
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&api->objects, &at, &key, &value)) {
+        struct ps_str rest = ps_str(key), plural;
+
+        (void)ps_str_split(&rest, '/', &plural);
+        if (ps_str_is(plural, kind))
+            send_event(peer, "ADDED", js_copy(value));
+    }
+    ps_buf_printf(&version, "%lld", (long long)api->version);
+    js_set_str(metadata, "resourceVersion", ps_buf_text(&version));
+    js_set_str(js_child(metadata, "annotations"), "k8s.io/initial-events-end", "true");
+    send_event(peer, "BOOKMARK", end);
+}
+
+static void watch(struct api *api, struct script_peer *peer, const struct target *t, bool initial)
+{
+    forget_watch(api, t->plural);
     assert_true(api->watch_count < API_WATCHES_MAX);
     api->watches[api->watch_count].peer = peer;
     memcpy(api->watches[api->watch_count++].plural, t->plural, strlen(t->plural) + 1);
     script_stream(peer);
+    if (initial)
+        send_initial(api, peer, t->plural);
 }
 
 /* ---- writes --------------------------------------------------------------------------------- */
@@ -289,7 +319,7 @@ static void on_request(void *self, struct script_peer *peer, const struct script
     }
     if (ps_streq(request->method, "GET") && *t.name == '\0') {
         if (strstr(request->target, "watch=1") != NULL) {
-            watch(api, peer, &t);
+            watch(api, peer, &t, strstr(request->target, "sendInitialEvents=true") != NULL);
         } else {
             list(api, peer, &t);
         }

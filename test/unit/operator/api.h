@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An API server in memory for a whole operator: lists, watches, creates, merge patches with
- * resourceVersion, deletes. It writes what it was asked into a journal ("create jobs n/a-1"; lists
- * and watches are left out), and fails as told. No selectors, no garbage collector.
+ * An API server in memory for a whole operator: lists, watches and lists as their beginning,
+ * creates, merge patches with resourceVersion, deletes. It writes what it was asked into a journal
+ * ("create jobs n/a-1"; lists and watches are left out), and fails as told. No selectors, no
+ * garbage collector.
  */
 #ifndef PS_TEST_API_H
 #define PS_TEST_API_H
