@@ -131,8 +131,8 @@ class Space:
         self.extra = []          # more accounts and namespaces to remove: (kind, name)
 
     def create(self):
-        self.kubectl.apply(namespace(self.ns), namespace(self.target))
-        self.kubectl.apply(account(self.account, self.target), registry(self.ns))
+        self.kubectl.apply(namespace(self.ns), namespace(self.target),
+                           account(self.account, self.target), registry(self.ns))
 
     def apply(self, name, definition, **spec):
         spec = {k: v for k, v in {"platform": self.account, **spec}.items() if v is not None}
@@ -235,7 +235,8 @@ class Space:
         wait_for(clean, "nothing to be left")
 
     def remove(self):
-        self.kubectl("delete", STREAM + "," + TASK, "--all", "-n", self.ns, "--timeout=60s")
+        if self.kubectl.list(STREAM + "," + TASK, self.ns):
+            self.kubectl("delete", STREAM + "," + TASK, "--all", "-n", self.ns, "--timeout=60s")
         accounts = [n for k, n in self.extra if k == ACCOUNT]
         self.kubectl("delete", ACCOUNT, self.account, *accounts, "--ignore-not-found",
                      "--timeout=60s")
@@ -280,10 +281,11 @@ def bare_space(kubectl):
     mine.create()
     yield mine
     for kind, where in ((STREAM, mine.ns), (TASK, mine.ns), (JOB, mine.ns), (JOB, mine.target)):
-        for obj in kubectl.list(kind, where):
-            if obj["metadata"].get("finalizers"):
-                kubectl.patch(kind, obj["metadata"]["name"], {"metadata": {"finalizers": None}},
-                              where)
+        held = [o["metadata"]["name"] for o in kubectl.list(kind, where)
+                if o["metadata"].get("finalizers")]
+        if held:
+            kubectl("patch", kind, *held, "-n", where, "--type", "merge", "-p",
+                    json.dumps({"metadata": {"finalizers": None}}))
     mine.remove()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the end-to-end tests share: kubectl, the operator's process, and objects to apply."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "hack" / "controlplane"))
 import controlplane  # noqa: E402
+import reader  # noqa: E402
 
 OPERATOR_NAMESPACE = "penstock-system"
 API_VERSION = "penstock.dev/v1alpha1"
@@ -37,7 +39,8 @@ watchdogs = []
 
 def wait_for(predicate, what, timeout=PATIENCE):
     """Calls predicate until it returns something true, and returns that. While it returns
-    something false or raises AssertionError it is called again; the last assertion is shown."""
+    something false or raises AssertionError it is called again, and also while what it looks into
+    is not there yet (LookupError, TypeError); the last error is shown."""
     deadline = time.monotonic() + timeout
     last = None
     while True:
@@ -46,8 +49,8 @@ def wait_for(predicate, what, timeout=PATIENCE):
             if result:
                 return result
             last = None
-        except AssertionError as error:
-            last = error
+        except (AssertionError, LookupError, TypeError) as error:
+            last = error if isinstance(error, AssertionError) else repr(error)
         for watchdog in watchdogs:
             watchdog()
         if time.monotonic() > deadline:
@@ -57,10 +60,12 @@ def wait_for(predicate, what, timeout=PATIENCE):
 
 
 class Kubectl:
-    """The stock kubectl, as the administrator of one cluster."""
+    """The stock kubectl, as the administrator of one cluster. What is asked again and again, get()
+    and list(), goes to the API server without it where that is possible (see reader.py)."""
 
     def __init__(self, program, kubeconfig, cache):
         self.base = [program, "--kubeconfig", kubeconfig, "--cache-dir", str(cache)]
+        self.reader = reader.for_kubeconfig(kubeconfig)
 
     def __call__(self, *args, stdin=None, check=True):
         done = subprocess.run([*self.base, *args], input=stdin, stdout=subprocess.PIPE,
@@ -84,11 +89,17 @@ class Kubectl:
 
     def get(self, kind, name, namespace=None):
         """The object, or None if there is none."""
+        if self.reader:
+            with contextlib.suppress(reader.Unknown):     # kubectl says that better
+                return self.reader.get(kind, name, namespace)
         where = ("-n", namespace) if namespace else ()
         text = self("get", kind, name, *where, "--ignore-not-found", "-o", "json")
         return json.loads(text) if text.strip() else None
 
     def list(self, kind, namespace=None, selector=None):
+        if self.reader:
+            with contextlib.suppress(reader.Unknown):
+                return self.reader.list(kind, namespace, selector)
         where = ("-n", namespace) if namespace else ("-A",)
         select = ("-l", selector) if selector else ()
         return json.loads(self("get", kind, *where, *select, "-o", "json"))["items"]
