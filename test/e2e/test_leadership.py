@@ -20,7 +20,7 @@ from test_restart import WRITES, Requests, all_ready
 
 LEASE = "leases.coordination.k8s.io"
 # Short, but long enough for an API server that shares two cores with everything else.
-DURATION, DEADLINE, RETRY = 6.0, 4.0, 0.5
+DURATION, DEADLINE, RETRY = 8.0, 6.0, 0.5
 FLAGS = ["--leader-elect", "--leader-elect-lease-duration=%ds" % DURATION,
          "--leader-elect-renew-deadline=%ds" % DEADLINE,
          "--leader-elect-retry-period=%dms" % (RETRY * 1000)]
