@@ -58,7 +58,7 @@ static const struct metrics_desc objects_desc = {
 };
 static const struct metrics_desc bytes_desc = {
     .name = "penstock_store_text_bytes",
-    .help = "Bytes of the objects that are kept whole, by resource.",
+    .help = "Bytes of the objects that are kept whole, packed, by resource.",
     .type = METRICS_GAUGE,
     .labels = {"resource"},
 };
@@ -180,7 +180,7 @@ static int64_t text_bytes(const struct operator__store *store)
     void *value;
 
     while (store->whole && ps_map_next(&store->entries, &at, &key, &value))
-        bytes += (int64_t)strlen(((struct operator__entry *)value)->text);
+        bytes += ((struct operator__entry *)value)->packed_size;
     return bytes;
 }
 

@@ -19,7 +19,7 @@ void operator__store_init(struct operator__store *store, struct controller *op,
 static void free_entry(struct operator__entry *entry)
 {
     ps_free(entry->object);
-    ps_free(entry->text);
+    ps_free(entry->packed);
     ps_free(entry);
 }
 
@@ -56,10 +56,21 @@ const struct operator__entry *operator__store_get(const struct operator__store *
     return ps_map_get(&store->entries, entry_key(&key, namespace, name));
 }
 
+/* What was packed here can be unpacked. */
+void operator__entry_text(const struct operator__entry *entry, struct ps_buf *out)
+{
+    const int code = codec_gunzip(ps_str_n(entry->packed, entry->packed_size), out, NULL);
+
+    ps_assert(code == 0);
+}
+
 /* codec_compact made the text, so it can be read. */
 struct json_t *operator__entry_tree(const struct operator__entry *entry)
 {
-    struct json_t *tree = js_parse_lenient(ps_str(entry->text), NULL);
+    PS_AUTO_BUF(text, TEXT_MAX);
+
+    operator__entry_text(entry, &text);
+    struct json_t *tree = js_parse_lenient(ps_buf_get(&text), NULL);
 
     ps_assert(tree != NULL);
     return tree;
@@ -132,9 +143,8 @@ static bool known_older(const char *a, const char *b)
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
-/* The text without what nobody reads: half of it is bookkeeping of the API server. NULL and *err
- * when it cannot be kept. */
-static char *whole_text(struct ps_str text, uint64_t *essence, struct ps_err *err)
+/* The text without what nobody reads: half of it is bookkeeping of the API server. */
+static int pack(struct operator__entry *entry, struct ps_str text, struct ps_err *err)
 {
     static const char *const list[] = {
         /* left out */
@@ -146,12 +156,18 @@ static char *whole_text(struct ps_str text, uint64_t *essence, struct ps_err *er
     };
     static struct codec_paths paths;
     PS_AUTO_BUF(kept, TEXT_MAX);
+    PS_AUTO_BUF(packed, TEXT_MAX);
 
     if (paths.count == 0)
         codec_paths_init(&paths, list, PS_ARRAY_LEN(list));
-    if (codec_compact(&kept, text, &paths, 2, essence, err) != 0)
-        return NULL;
-    return ps_xstrndup(ps_buf_text(&kept), kept.n); /* the buffer has grown by doubling */
+    if (codec_compact(&kept, text, &paths, 2, &entry->essence, err) != 0)
+        return PS_EINVAL;
+    codec_gzip(ps_buf_get(&kept), &packed);
+    if (ps_buf_failed(&packed))
+        return ps_fail(err, PS_ELIMIT, "larger than %zu bytes even when packed", TEXT_MAX);
+    entry->packed = ps_xstrndup(packed.p, packed.n); /* the buffer has grown by doubling */
+    entry->packed_size = (uint32_t)packed.n;
+    return 0;
 }
 
 static void replace(struct operator__store *store, const char *key, struct operator__entry *entry,
@@ -253,9 +269,7 @@ int operator__store_put(struct operator__store *store, struct ps_str text,
     struct operator__entry *entry = ps_xcalloc(1, sizeof(*entry));
 
     entry->object = seen;
-    if (store->whole)
-        entry->text = whole_text(text, &entry->essence, err);
-    if (store->whole && entry->text == NULL) {
+    if (store->whole && pack(entry, text, err) != 0) {
         free_entry(entry);
         return PS_EINVAL;
     }

@@ -186,7 +186,7 @@ static size_t heap_of(const struct operator__store *store, size_t *objects)
         const struct operator__entry *entry = value;
 
         bytes += malloc_usable_size(entry->object);
-        bytes += entry->text != NULL ? malloc_usable_size(entry->text) : 0;
+        bytes += entry->packed != NULL ? malloc_usable_size(entry->packed) : 0;
     }
     return bytes;
 }
