@@ -32,10 +32,8 @@ void operator__store_fini(struct operator__store *store)
     while (ps_map_next(&store->entries, &at, &key, &value))
         free_entry(value);
     at = 0;
-    while (ps_map_next(&store->by_index, &at, &key, &value)) {
-        ps_free(((struct operator__list *)value)->items);
+    while (ps_map_next(&store->by_index, &at, &key, &value))
         ps_free(value);
-    }
     ps_map_fini(&store->entries);
     ps_map_fini(&store->by_index);
     ps_free(store->progress);
@@ -84,6 +82,17 @@ const struct operator__list *operator__store_list(const struct operator__store *
     return ps_map_get(&store->by_index, index_key);
 }
 
+/* Most lists have one or three items, and stay so. */
+static struct operator__list *longer(struct operator__list *list)
+{
+    const uint32_t count = list ? list->count : 0, cap = count * 2 + 1;
+
+    list = ps_xrealloc(list, sizeof(*list) + cap * sizeof(const struct model_object *));
+    list->count = count;
+    list->cap = cap;
+    return list;
+}
+
 static void index_add(struct operator__store *store, const struct model_object *object)
 {
     PS_AUTO_BUF(buf, KEY_MAX);
@@ -93,13 +102,9 @@ static void index_add(struct operator__store *store, const struct model_object *
         return;
     struct operator__list *list = ps_map_get(&store->by_index, key);
 
-    if (list == NULL) {
-        list = ps_xcalloc(1, sizeof(*list));
+    if (list == NULL || list->count == list->cap) {
+        list = longer(list);
         (void)ps_map_put(&store->by_index, key, list);
-    }
-    if (list->count == list->cap) {
-        list->cap = list->cap ? list->cap * 2 : 4;
-        list->items = ps_xrealloc(list->items, list->cap * sizeof(const struct model_object *));
     }
     list->items[list->count++] = object;
 }
@@ -118,7 +123,6 @@ static void index_remove(struct operator__store *store, const struct model_objec
     }
     if (list != NULL && list->count == 0) {
         (void)ps_map_remove(&store->by_index, key);
-        ps_free(list->items);
         ps_free(list);
     }
 }

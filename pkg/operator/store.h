@@ -10,8 +10,8 @@ struct controller;
 
 /* Objects of one index key, by value of the pointers; no order. */
 struct operator__list {
-    const struct model_object **items;
-    size_t count, cap;
+    uint32_t count, cap;
+    const struct model_object *items[];
 };
 
 /* Kinds that are read whole keep their text beside the projection: JSON without managedFields, as
