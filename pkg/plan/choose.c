@@ -178,6 +178,8 @@ static bool create_revision(struct plan__pass *pass, int64_t number, const struc
                                           .name = js_path_str(body, "metadata.name"),
                                           .body = body});
     pass->busy = true;
+    if (pass->own_count == 0)
+        plan__remember_first(pass, body, number);
     return true;
 }
 

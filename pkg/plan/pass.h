@@ -54,6 +54,8 @@ bool plan__is_proven(const struct plan__pass *pass, const struct model_object *c
  * becomes `fresh`. Else the note to be kept, when it does. */
 bool plan__remembers(struct plan__pass *pass, const struct plan__objects *current, int64_t number);
 void plan__remember(struct plan__pass *pass, int64_t number);
+/* The same of what is about to be made: the first revision of that number, and all its objects. */
+void plan__remember_first(struct plan__pass *pass, const struct json_t *revision, int64_t number);
 /* Renders what is remembered; false when that is not what the revision in force holds. */
 bool plan__stream_bodies(struct plan__pass *pass);
 /* Fills in the bodies of the objects in force; false while they have to be fetched. */

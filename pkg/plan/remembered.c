@@ -4,6 +4,7 @@
  * these are needed after all, they are rendered. */
 #include "plan/pass.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Parts are parted, and "nothing" is no empty text. */
@@ -25,17 +26,22 @@ static uint64_t mix_child(uint64_t hash, const struct model_object *child)
     return mix(hash, child->fixed_hash);
 }
 
-/* All that decides what is rendered and under which names: the caller's sources, the revision in
- * force, and the children. 0: not known. */
-static uint64_t inputs_of(const struct plan__pass *pass, int64_t number)
+/* The caller's sources, and the revision in force. */
+static uint64_t mix_revision(const struct plan__pass *pass, int64_t number, const char *render_hash,
+                             const char *manifest)
 {
     const uint64_t parts[] = {pass->s->sources, (uint64_t)number};
-    uint64_t hash = ps_hash(parts, sizeof(parts));
 
+    return mix(mix(ps_hash(parts, sizeof(parts)), render_hash), manifest);
+}
+
+/* All that decides what is rendered and under which names; 0: not known. */
+static uint64_t inputs_of(const struct plan__pass *pass, int64_t number)
+{
     if (pass->s->sources == 0 || pass->current == NULL)
         return 0;
-    hash = mix(hash, pass->current->render_hash);
-    hash = mix(hash, pass->current->manifest);
+    uint64_t hash = mix_revision(pass, number, pass->current->render_hash, pass->current->manifest);
+
     for (size_t i = 0; i < pass->own_count; i++) {
         if (pass->own[i]->kind != MODEL_REVISION)
             hash = mix_child(hash, pass->own[i]);
@@ -72,4 +78,33 @@ bool plan__remembers(struct plan__pass *pass, const struct plan__objects *curren
 void plan__remember(struct plan__pass *pass, int64_t number)
 {
     pass->plan->rendered = inputs_of(pass, number);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct model_object *)a)->name, ((const struct model_object *)b)->name);
+}
+
+void plan__remember_first(struct plan__pass *pass, const struct json_t *revision, int64_t number)
+{
+    const struct json_t *annotations = js_path(revision, "metadata.annotations");
+    const size_t count = pass->fresh.count;
+    struct model_object *children = ps_arena_array(pass->arena, count, sizeof(*children));
+    uint64_t hash = mix_revision(pass, number + 1, pass->fresh.hash,
+                                 js_str(js_get(annotations, MODEL_ANNOTATION_MANIFEST)));
+
+    if (pass->s->sources == 0 || count == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct plan__object *o = &pass->fresh.items[i];
+
+        children[i] = (struct model_object){
+            .kind = o->kind, .namespace = o->namespace, .name = o->name, .app = o->app};
+        if (o->kind == MODEL_STATEFUL_SET)
+            children[i].fixed_hash = plan__fixed_hash(pass->arena, o->body);
+    }
+    qsort(children, count, sizeof(*children), by_name);
+    for (size_t i = 0; i < count; i++)
+        hash = mix_child(hash, &children[i]);
+    pass->plan->rendered = hash;
 }

@@ -281,6 +281,34 @@ static void reaches_rest_undisturbed(void **state)
 /* ---- what an edit elsewhere must not do
  * ------------------------------------------------------------------ */
 
+/* The pass behind a first deploy need not render: the one before knew what would be there. */
+static void what_is_about_to_be_made_is_remembered(void **state)
+{
+    int remembered = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world world;
+
+        world_init(&world, seed);
+        world.registry = registries[0];
+        random_account(&world, "there");
+        random_account(&world, "here");
+        world_apply(&world, random_spec(&world));
+        (void)world_job(&world);
+        const uint64_t note = world.rendered;
+
+        (void)world_job(&world);
+        /* a finalizer is a change of the CR */
+        if (note != 0 && js_path(world.cr, "metadata.finalizers") == NULL) {
+            assert_true(world.rendered == note);
+            remembered++;
+        }
+        world_fini(&world);
+    }
+    assert_true(remembered > SEEDS / 10);
+}
+
 static void account_and_registry_restart_nothing(void **state)
 {
     (void)state;
@@ -449,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reaches_rest_undisturbed),
         cmocka_unit_test(reaches_rest_whatever_happens),
+        cmocka_unit_test(what_is_about_to_be_made_is_remembered),
         cmocka_unit_test(account_and_registry_restart_nothing),
         cmocka_unit_test(nothing_is_left_after_a_delete),
         cmocka_unit_test(orphans_stay_and_are_nobody_s),
