@@ -8,14 +8,18 @@
 #include "internal.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_CONNECTIONS 32L
 
+/* An open descriptor of curl's. It stays polled for reading while no request uses its connection:
+ * to take it out and put it in again for each of them would be five system calls. */
 struct http__socket {
     uv_poll_t poll;
     curl_socket_t fd;
     struct http_client *client;
-    struct http__socket *prev, *next;
+    int wanted; /* by curl; 0: the connection is idle */
+    int polled;
 };
 
 void http_global_init(void)
@@ -216,12 +220,25 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *self)
     return 0;
 }
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct http__socket *sock, int events)
+{
+    sock->polled = events;
+    ps_assert((events == 0 ? uv_poll_stop(&sock->poll)
+                           : uv_poll_start(&sock->poll, events, on_poll)) == 0);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
-    const struct http__socket *sock = PS_CONTAINER_OF(poll, struct http__socket, poll);
+    struct http__socket *sock = PS_CONTAINER_OF(poll, struct http__socket, poll);
     const int flags = ((events & UV_READABLE) ? CURL_CSELECT_IN : 0) |
                       ((events & UV_WRITABLE) ? CURL_CSELECT_OUT : 0);
 
+    if (sock->wanted == 0) {
+        poll_for(sock, 0); /* the server has ended it: curl finds that out when it wants it */
+        return;
+    }
     drive(sock->client, sock->fd, status < 0 ? CURL_CSELECT_ERR : flags);
 }
 
@@ -230,18 +247,34 @@ static void on_socket_closed(uv_handle_t *poll)
     ps_free(PS_CONTAINER_OF(poll, struct http__socket, poll));
 }
 
-/* libuv forgets the descriptor before uv_close returns: curl may close it and get the same number
- * for its next socket while this handle still waits for its close callback. */
+static struct http__socket *socket_of(const struct http_client *client, curl_socket_t fd)
+{
+    return (size_t)fd < client->socket_count ? client->sockets[fd] : NULL;
+}
+
+/* libuv forgets the descriptor before uv_close returns: it may be closed, and its number be another
+ * socket's, while this handle still waits for its close callback. */
 static void socket_close(struct http__socket *sock)
 {
-    if (sock->prev != NULL) {
-        sock->prev->next = sock->next;
-    } else {
-        sock->client->sockets = sock->next;
-    }
-    if (sock->next != NULL)
-        sock->next->prev = sock->prev;
+    if (sock == NULL)
+        return;
+    sock->client->sockets[sock->fd] = NULL;
     uv_close((uv_handle_t *)&sock->poll, on_socket_closed);
+}
+
+/* Descriptors are small numbers: the system gives out the least that is free. */
+static void make_room(struct http_client *client, curl_socket_t fd)
+{
+    size_t count = client->socket_count > 0 ? client->socket_count : 64;
+
+    while (count <= (size_t)fd)
+        count *= 2;
+    if (count == client->socket_count)
+        return;
+    client->sockets = ps_xrealloc(client->sockets, count * sizeof(struct http__socket *));
+    memset(&client->sockets[client->socket_count], 0,
+           (count - client->socket_count) * sizeof(struct http__socket *));
+    client->socket_count = count;
 }
 
 static struct http__socket *socket_new(struct http_client *client, curl_socket_t fd)
@@ -251,34 +284,46 @@ static struct http__socket *socket_new(struct http_client *client, curl_socket_t
     sock->fd = fd;
     sock->client = client;
     ps_assert(uv_poll_init_socket(loop_uv(client->loop), &sock->poll, fd) == 0);
-    sock->next = client->sockets;
-    if (client->sockets != NULL)
-        client->sockets->prev = sock;
-    client->sockets = sock;
+    make_room(client, fd);
+    client->sockets[fd] = sock;
     return sock;
+}
+
+static int events_of(int what)
+{
+    if (what == CURL_POLL_REMOVE)
+        return 0;
+    return ((what & CURL_POLL_IN) ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *socket_self)
 {
     struct http_client *client = self;
-    struct http__socket *sock = socket_self;
+    struct http__socket *sock = socket_of(client, fd);
 
     (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (sock != NULL)
-            socket_close(sock);
-        (void)curl_multi_assign(client->multi, fd, NULL);
-        return 0;
-    }
-    if (sock == NULL) {
+    (void)socket_self;
+    if (sock == NULL && what != CURL_POLL_REMOVE)
         sock = socket_new(client, fd);
-        (void)curl_multi_assign(client->multi, fd, sock);
-    }
-    const int events =
-        ((what & CURL_POLL_IN) ? UV_READABLE : 0) | ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
-
-    ps_assert(uv_poll_start(&sock->poll, events, on_poll) == 0);
+    if (sock == NULL)
+        return 0;
+    sock->wanted = events_of(what);
+    if (sock->wanted != sock->polled && (sock->wanted != 0 || sock->polled != UV_READABLE))
+        poll_for(sock, sock->wanted);
     return 0;
+}
+
+void http__socket_made(struct http_client *client, curl_socket_t fd)
+{
+    socket_close(socket_of(client, fd));
+}
+
+int http__socket_close(void *self, curl_socket_t fd)
+{
+    struct http_client *client = self;
+
+    socket_close(socket_of(client, fd));
+    return close(fd);
 }
 
 /* ---- client --------------------------------------------------------------------------------- */
@@ -345,8 +390,9 @@ static void teardown(struct http_client *client)
     client->in_curl = true;
     http__easy_fini(client);
     (void)curl_multi_cleanup(client->multi);
-    while (client->sockets != NULL)
-        socket_close(client->sockets);
+    for (size_t i = 0; i < client->socket_count; i++)
+        socket_close(client->sockets[i]);
+    ps_free(client->sockets);
     ps_wipe(client->client_key_pem, client->client_key_n);
     ps_free(client->client_key_pem);
     ps_free(client->client_cert_pem);

@@ -18,7 +18,8 @@ struct http_client {
     struct loop *loop;
     struct loop_timer *timer;
     CURLM *multi;
-    struct http__socket *sockets;
+    struct http__socket **sockets; /* by descriptor */
+    size_t socket_count;
     struct http_request *requests;  /* all that were not freed */
     CURL *spares[HTTP__SPARES_MAX]; /* handles that no request has */
     size_t spare_count;
@@ -87,5 +88,9 @@ int http__rename(const char *url, const char *name, struct ps_buf *renamed,
 /* Puts a request into the list of those to be looked at once curl is off the stack. */
 void http__todo(struct http_request *request, enum http__state state);
 void http__settle(struct http_client *client);
+/* curl has a new descriptor. */
+void http__socket_made(struct http_client *client, curl_socket_t fd);
+/* For CURLOPT_CLOSESOCKETFUNCTION; self is the client. */
+int http__socket_close(void *self, curl_socket_t fd);
 
 #endif

@@ -129,8 +129,8 @@ static int on_socket_made(void *self, curl_socket_t fd, curlsocktype purpose)
 {
     const unsigned int timeout_ms = TCP_UNACKNOWLEDGED_MS;
 
-    (void)self;
     (void)purpose;
+    http__socket_made(self, fd);
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return CURL_SOCKOPT_ERROR;
     /* Not vital: without it the keep-alive notices a dead peer a little later. */
@@ -210,6 +210,9 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, request->client);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http__socket_close);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, request->client);
     (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 }
 

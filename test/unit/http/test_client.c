@@ -288,6 +288,58 @@ static void next_request_may_be_sent_from_on_done(void **state)
     teardown(&f);
 }
 
+static void a_connection_that_ends_while_idle_wakes_nobody_twice(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    setup(&f, hello);
+    (void)get(&f, "/");
+    run(&f);
+    script_close(f.peer);
+    assert_in_range(script_turns(f.loop, 100), 1, 20);
+    (void)get(&f, "/");
+    run(&f);
+    assert_int_equal(f.last.status, 200);
+    assert_int_equal(script_connections(f.script), 2);
+    teardown(&f);
+}
+
+static void hello_at_every_second(void *self, struct script_peer *peer,
+                                  const struct script_request *request)
+{
+    (void)self;
+    if (request->number % 2 == 1)
+        script_reply(peer, 200, "Connection: close\r\n", "hello");
+}
+
+static void the_number_of_a_closed_socket_may_be_another_client_s_next(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    setup(&f, hello_at_every_second);
+    struct http_client *first = f.client;
+    struct http_client *second =
+        http_client_new(f.loop, &(struct http_client_options){.user_agent = "test/2"});
+
+    for (int i = 0; i < 10; i++) {
+        f.client = i % 2 == 0 ? first : second;
+        struct http_request *request = get(&f, "/");
+
+        script_wait(f.loop, 5);
+        http_cancel(request); /* closes the socket */
+        f.client = i % 2 == 0 ? second : first;
+        (void)get(&f, "/");
+        run(&f);
+        assert_int_equal(f.last.status, 200);
+    }
+    assert_int_equal(script_connections(f.script), 20);
+    f.client = first;
+    http_client_free(second);
+    teardown(&f);
+}
+
 /* ---- no request twice --------------------------------------------------------------------------
  */
 
@@ -818,6 +870,8 @@ int main(void)
         cmocka_unit_test(any_status_is_an_answer_and_redirects_are_not_followed),
         cmocka_unit_test(many_requests_share_few_connections),
         cmocka_unit_test(next_request_may_be_sent_from_on_done),
+        cmocka_unit_test(a_connection_that_ends_while_idle_wakes_nobody_twice),
+        cmocka_unit_test(the_number_of_a_closed_socket_may_be_another_client_s_next),
         cmocka_unit_test(a_write_on_a_dying_connection_is_not_sent_again),
         cmocka_unit_test(a_write_without_body_takes_a_fresh_connection),
         cmocka_unit_test(refused_connection_says_nothing_was_sent),

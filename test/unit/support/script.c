@@ -472,3 +472,25 @@ void script_wait(struct loop *loop, int64_t ms)
 {
     (void)script_run(loop, ms);
 }
+
+struct turns {
+    uv_prepare_t uv;
+    int count;
+};
+
+static void on_turn(uv_prepare_t *uv)
+{
+    PS_CONTAINER_OF(uv, struct turns, uv)->count++;
+}
+
+int script_turns(struct loop *loop, int64_t ms)
+{
+    struct turns turns = {.count = 0};
+
+    ps_assert(uv_prepare_init(loop_uv(loop), &turns.uv) == 0);
+    ps_assert(uv_prepare_start(&turns.uv, on_turn) == 0);
+    script_wait(loop, ms);
+    uv_close((uv_handle_t *)&turns.uv, NULL);
+    (void)uv_run(loop_uv(loop), UV_RUN_NOWAIT);
+    return turns.count;
+}

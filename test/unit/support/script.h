@@ -59,5 +59,7 @@ void script_reset(struct script_peer *peer); /* RST */
 bool script_run(struct loop *loop, int64_t ms);
 /* Runs the loop for ms. */
 void script_wait(struct loop *loop, int64_t ms);
+/* The same; how often the loop turned. */
+int script_turns(struct loop *loop, int64_t ms);
 
 #endif
