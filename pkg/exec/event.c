@@ -74,7 +74,8 @@ static void create(struct exec__told *told)
                                          .kind = exec_kind(MODEL_EVENT),
                                          .namespace =
                                              js_path_str(told->event, "metadata.namespace"),
-                                         .body = told->event};
+                                         .body = told->event,
+                                         .metadata_only = model_is_metadata_only(MODEL_EVENT)};
 
     told->is_patch = false;
     told->call = kube_send(told->exec->client, &request, on_told, told);
@@ -88,7 +89,8 @@ static void patch(struct exec__told *told)
                                          .namespace =
                                              js_path_str(told->event, "metadata.namespace"),
                                          .name = told->series->name,
-                                         .body = body};
+                                         .body = body,
+                                         .metadata_only = model_is_metadata_only(MODEL_EVENT)};
 
     js_set(body, "series", js_copy(js_get(told->event, "series")));
     told->is_patch = true;

@@ -378,7 +378,8 @@ static void start_op(struct exec__job *job, size_t i)
                                              op->verb == PLAN_PATCH_STATUS ? "status" : NULL,
                                          .body = op->body,
                                          .uid = op->uid,
-                                         .foreground = op->foreground};
+                                         .foreground = op->foreground,
+                                         .metadata_only = model_is_metadata_only(op->kind)};
 
     (void)start_call(job, &request, i, on_op);
 }

@@ -16,6 +16,7 @@ struct kube_call {
     struct loop_timer *timer; /* only to report an error that was found before sending */
     enum kube_verb verb;
     bool tree; /* the answer is wanted as one */
+    bool metadata_only;
     char *url, *body;
     int64_t timeout_ms;
     struct ps_err err;
@@ -289,7 +290,7 @@ static void start(void *self)
 {
     struct kube_call *call = self;
     const struct http_header headers[] = {
-        {"Accept", "application/json"},
+        {"Accept", call->metadata_only ? KUBE__ACCEPT_METADATA : "application/json"},
         {"Content-Type", verbs[call->verb].content_type},
     };
     const struct http_send send = {
@@ -322,6 +323,7 @@ struct kube_call *kube_send(struct kube_client *client, const struct kube_reques
     call->client = client;
     call->verb = request->verb;
     call->tree = request->tree || !verbs[request->verb].write;
+    call->metadata_only = request->metadata_only && has_body(request->verb);
     call->timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : REQUEST_TIMEOUT_MS;
     call->done = done;
     call->self = self;

@@ -10,6 +10,10 @@
 #define KUBE__URL_MAX   HTTP_URL_MAX
 #define KUBE__RV_MAX    ((size_t)128)
 
+/* An object's metadata where the server can do that, or all of it. */
+#define KUBE__ACCEPT_METADATA                                                                      \
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
 /* ---- file.c --------------------------------------------------------------------------------- */
 
 /* A regular file whole, or an error that names it; NUL bytes in it are refused. */

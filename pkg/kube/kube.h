@@ -79,6 +79,7 @@ struct kube_request {
     bool raw;                   /* the path is given (e.g. "/version"), kind unused */
     const char *raw_path;
     bool tree;          /* of a write: the answer is wanted as a tree, too */
+    bool metadata_only; /* of a create, patch or update: the answer need have nothing else */
     int64_t timeout_ms; /* of the whole exchange; 0 = 32 s */
 };
 

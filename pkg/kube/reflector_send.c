@@ -77,8 +77,5 @@ void kube__send_watch(struct kube_reflector *reflector, struct http_send *send)
     send->timeout_ms = timeout_ms + WATCH_GRACE_MS;
     send->idle_timeout_ms = reflector->idle_timeout_ms;
     start(reflector, KUBE__WATCHES, &url,
-          reflector->metadata_only
-              ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-              : "application/json",
-          send);
+          reflector->metadata_only ? KUBE__ACCEPT_METADATA : "application/json", send);
 }

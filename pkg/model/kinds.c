@@ -29,6 +29,11 @@ bool model_is_workload(enum model_kind kind)
     return kind == MODEL_DEPLOYMENT || kind == MODEL_STATEFUL_SET;
 }
 
+bool model_is_metadata_only(enum model_kind kind)
+{
+    return kind == MODEL_SERVICE || kind == MODEL_REVISION || kind == MODEL_EVENT;
+}
+
 const char *model_kind_name(enum model_kind kind)
 {
     return kinds[kind].kind;

@@ -31,6 +31,9 @@ const struct model_kind_info *model_kind_info(enum model_kind kind);
 const char *model_kind_name(enum model_kind kind); /* "Deployment" */
 /* Does it run a stream's app? Deployment and StatefulSet. */
 bool model_is_workload(enum model_kind kind);
+/* Is nothing of it read but its metadata? Then it is watched, and its writes are answered, without
+ * the rest. */
+bool model_is_metadata_only(enum model_kind kind);
 
 /* ---- states of a launch ---------------------------------------------------------------------- */
 

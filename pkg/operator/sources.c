@@ -232,22 +232,22 @@ enum selector {
 static const struct source {
     enum model_kind kind;
     enum selector selector;
-    bool whole, metadata_only;
+    bool whole;
     const char *(*index)(const struct model_object *, struct ps_buf *);
     void (*changed)(struct controller *, const struct model_object *, const struct model_object *,
                     bool);
 } sources[] = {
-    {MODEL_ACCOUNT, ALL, true, false, NULL, account_changed},
-    {MODEL_STREAM, ALL, true, false, index_stream_name, stream_changed},
-    {MODEL_TASK, ALL, true, false, NULL, operator__task_changed},
-    {MODEL_CONFIG_MAP, REGISTRIES, true, false, NULL, config_map_changed},
-    {MODEL_NAMESPACE, ALL, false, false, NULL, namespace_changed},
-    {MODEL_DEPLOYMENT, OURS, false, false, index_owner, child_changed},
-    {MODEL_STATEFUL_SET, OURS, false, false, index_owner, child_changed},
-    {MODEL_SERVICE, OURS, false, true, index_owner, child_changed},
-    {MODEL_REVISION, OURS, false, true, index_owner, child_changed},
-    {MODEL_JOB, OURS, false, false, index_owner, child_changed},
-    {MODEL_POD, SPRING_APPS, false, false, index_app, pod_changed},
+    {MODEL_ACCOUNT, ALL, true, NULL, account_changed},
+    {MODEL_STREAM, ALL, true, index_stream_name, stream_changed},
+    {MODEL_TASK, ALL, true, NULL, operator__task_changed},
+    {MODEL_CONFIG_MAP, REGISTRIES, true, NULL, config_map_changed},
+    {MODEL_NAMESPACE, ALL, false, NULL, namespace_changed},
+    {MODEL_DEPLOYMENT, OURS, false, index_owner, child_changed},
+    {MODEL_STATEFUL_SET, OURS, false, index_owner, child_changed},
+    {MODEL_SERVICE, OURS, false, index_owner, child_changed},
+    {MODEL_REVISION, OURS, false, index_owner, child_changed},
+    {MODEL_JOB, OURS, false, index_owner, child_changed},
+    {MODEL_POD, SPRING_APPS, false, index_app, pod_changed},
 };
 
 bool operator__all_synced(const struct controller *op)
@@ -415,7 +415,7 @@ void operator__sources_start(struct controller *op)
         const struct kube_reflector_options options = {
             .kind = exec_kind(sources[i].kind),
             .label_selector = selector_text(op, sources[i].selector, &selector),
-            .metadata_only = sources[i].metadata_only,
+            .metadata_only = model_is_metadata_only(sources[i].kind),
             .watch_list = true,
         };
         const struct kube_reflector_callbacks callbacks = {

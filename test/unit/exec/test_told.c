@@ -35,6 +35,10 @@ static void the_status_comes_last_and_the_events_after_it(void **state)
                      "PATCH " JOB_STATUS "\nobserve StreamDeployment s\n"
                      "done well 60000 0\n" /* events are not waited for */
                      "POST " JOB_EVENTS "\n");
+    /* Answers bring what is kept: of Services and Events, metadata. */
+    assert_true(job_is_in(script_text(f.script, 0), "as=PartialObjectMetadata;"));
+    assert_false(job_is_in(script_text(f.script, 1), "as=PartialObjectMetadata;"));
+    assert_true(job_is_in(script_text(f.script, 2), "as=PartialObjectMetadata;"));
     assert_true(job_is_in(script_text(f.script, 1), "application/merge-patch+json"));
     assert_true(job_is_in(script_text(f.script, 1), "{\"status\":{\"number\":2}}"));
     const char *event = script_text(f.script, 2);

@@ -296,6 +296,38 @@ static void refusals_are_mapped(void **state)
     js_unref(body);
 }
 
+#define ACCEPT_METADATA                                                                            \
+    "\r\nAccept: "                                                                                 \
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json\r\n"
+
+/* A delete may be answered with a Status; who reads wants all. */
+static void metadata_alone_is_asked_for_after_writes_of_bodies_only(void **state)
+{
+    (void)state;
+    struct json_t *body = js_object();
+    struct fixture f;
+
+    js_set_str(js_child(body, "metadata"), "resourceVersion", "7");
+    setup(&f);
+    for (int verb = KUBE_GET; verb <= KUBE_DELETE; verb++) {
+        const bool is_collection = verb == KUBE_LIST || verb == KUBE_CREATE;
+        const bool has_body = verb != KUBE_GET && verb != KUBE_LIST && verb != KUBE_DELETE;
+        const int number = script_count(f.script);
+
+        submit(&f, &(struct kube_request){.verb = (enum kube_verb)verb,
+                                          .kind = &pods,
+                                          .namespace = "n",
+                                          .name = is_collection ? NULL : "a",
+                                          .body = has_body ? body : NULL,
+                                          .uid = "u-1",
+                                          .metadata_only = true});
+        assert_int_equal(f.last.code, 0);
+        assert_int_equal(strstr(script_text(f.script, number), ACCEPT_METADATA) != NULL, has_body);
+    }
+    js_unref(body);
+    teardown(&f);
+}
+
 static void a_tree_is_made_for_reads_only(void **state)
 {
     (void)state;
@@ -732,6 +764,7 @@ int main(void)
         cmocka_unit_test(verbs_go_over_the_wire_as_they_should),
         cmocka_unit_test(wrong_requests_are_refused_unsent),
         cmocka_unit_test(refusals_are_mapped),
+        cmocka_unit_test(metadata_alone_is_asked_for_after_writes_of_bodies_only),
         cmocka_unit_test(a_tree_is_made_for_reads_only),
         cmocka_unit_test(answers_that_are_no_status_are_quoted),
         cmocka_unit_test(unreadable_success_of_a_write_is_unknown),

@@ -44,8 +44,28 @@ static void compare_text(const char *text, const struct json_t *tree)
     }
 }
 
+/* Kinds of which only metadata is kept lose nothing when only metadata comes. */
+static void compare_metadata(const struct json_t *tree)
+{
+    PS_AUTO_JS struct json_t *part = js_object();
+
+    if (js_type(js_get(tree, "metadata")) == JS_OBJECT)
+        js_set(part, "metadata", js_copy(js_get(tree, "metadata")));
+    PS_AUTO_FREE char *text = js_text(part);
+
+    for (int kind = 0; kind < MODEL_KIND_COUNT; kind++) {
+        PS_AUTO_FREE struct model_object *want = projection_of_tree((enum model_kind)kind, tree);
+        PS_AUTO_FREE struct model_object *have =
+            model_object_read((enum model_kind)kind, ps_str(text), NULL);
+
+        if (model_is_metadata_only((enum model_kind)kind) && !projection_equal(want, have))
+            fail_msg("%s: %s", model_kind_name((enum model_kind)kind), text);
+    }
+}
+
 static void compare(const struct json_t *tree)
 {
+    compare_metadata(tree);
     PS_AUTO_FREE char *text = js_text(tree);
     PS_AUTO_BUF(pretty, FILE_BYTES_MAX);
 
