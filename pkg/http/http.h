@@ -4,8 +4,8 @@
  * health.
  *
  * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name verified unless `insecure` is asked for; no
- * redirects; no proxy unless set; no request is ever sent twice by itself: libcurl's silent replay
- * of a request on a reused connection is switched off by a body that cannot be rewound. Bodies are
+ * redirects; no proxy unless set; no request but GET is ever sent twice by itself: libcurl's silent
+ * replay of a request whose reused connection has died is held up before it begins. Bodies are
  * bounded. The callback comes exactly once, later, never from inside http_send; after http_cancel
  * it does not come.
  */
@@ -78,10 +78,10 @@ struct http_send {
     int64_t timeout_ms;      /* whole exchange; 0 = none (watches) */
     int64_t idle_timeout_ms; /* no byte for that long ends it with PS_ETIMEOUT; 0 = none */
     size_t body_max;         /* 0 = HTTP_BODY_MAX */
-    /* Asked each time that a piece of the body is about to go out: false keeps it back and ends the
-     * exchange with PS_ECANCELED and `sent` false, for no server acts on part of a body. A request
-     * may have waited for its connection, or the whole process have stood still, since http_send.
-     * NULL = always. Must not call http. Requests without a body are not asked about. */
+    /* Asked when a request other than GET is about to go out, of a large one each time that a piece
+     * of its body is: false keeps it back and ends the exchange with PS_ECANCELED and `sent` false,
+     * for no server acts on part of a body. A request may have waited for its connection, or the
+     * whole process have stood still, since http_send. NULL = always. Must not call http. */
     bool (*may_send)(void *self);
     http_open_fn *on_open; /* or NULL */
     http_data_fn *on_data; /* NULL: the body is gathered */

@@ -56,6 +56,8 @@ struct http_request {
     int64_t idle_timeout_ms, last_byte_ms;
     bool (*may_send)(void *self);
     bool withheld; /* may_send has refused */
+    bool gone;     /* as a whole, with its head */
+    bool repeated; /* curl wanted to send it once more */
     http_open_fn *on_open;
     http_data_fn *on_data;
     http_done_fn *on_done;

@@ -21,6 +21,10 @@
 #define ERROR_BODY_MAX        ((size_t)1024 * 1024) /* of an answer that is not 2xx to a stream */
 #define RETRY_AFTER_MAX_MS    ((int64_t)24 * 3600 * 1000)
 #define BEARER_MAX            ((size_t)64 * 1024)
+/* Head and body of a request that curl gives to TLS, and that to the system, in one piece:
+ * CURL_MAX_WRITE_SIZE, as much as a TLS record holds. An idle connection takes that at once. */
+#define ONE_WRITE_MAX         ((size_t)16384)
+#define HEAD_REST_MAX         ((size_t)1024) /* what curl adds to a head */
 
 /* ---- curl's callbacks ----------------------------------------------------------------------- */
 
@@ -95,17 +99,23 @@ static size_t on_body(char *p, size_t size, size_t n, void *self)
     return is_wanted(request) ? n : CURL_WRITEFUNC_ERROR;
 }
 
+static bool withhold(struct http_request *request)
+{
+    if (request->may_send == NULL || request->may_send(request->self))
+        return false;
+    request->withheld = true;
+    (void)ps_fail(&request->err, PS_ECANCELED, "not sent: its sender may no longer write");
+    return true;
+}
+
 static size_t on_send(char *p, size_t size, size_t n, void *self)
 {
     struct http_request *request = self;
     const size_t left = request->body_n - request->body_at;
 
     n *= size;
-    if (request->may_send != NULL && left > 0 && !request->may_send(request->self)) {
-        request->withheld = true;
-        (void)ps_fail(&request->err, PS_ECANCELED, "not sent: its sender may no longer write");
+    if (left > 0 && withhold(request))
         return CURL_READFUNC_ABORT;
-    }
     if (n > left)
         n = left;
     memcpy(p, request->body + request->body_at, n);
@@ -114,9 +124,28 @@ static size_t on_send(char *p, size_t size, size_t n, void *self)
     return n;
 }
 
-/* curl repeats a request by itself when a reused connection dies before the answer: a create would
- * be made twice. It cannot repeat what it cannot rewind; a body given by CURLOPT_POSTFIELDS it
- * could. */
+/* A connection is there, and the whole request is about to go out. curl repeats a request by itself
+ * when a reused connection dies before the answer: a create would be made twice. */
+// NOLINTNEXTLINE(readability-non-const-parameter): curl's type
+static int on_go(void *self, char *to, char *from, int to_port, int from_port)
+{
+    struct http_request *request = self;
+
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    if (request->gone) {
+        request->repeated = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (withhold(request))
+        return CURL_PREREQFUNC_ABORT;
+    request->gone = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+/* It cannot repeat what it cannot rewind. */
 static int on_rewind(void *self, curl_off_t offset, int origin)
 {
     (void)self;
@@ -128,9 +157,14 @@ static int on_rewind(void *self, curl_off_t offset, int origin)
 static int on_socket_made(void *self, curl_socket_t fd, curlsocktype purpose)
 {
     const unsigned int timeout_ms = TCP_UNACKNOWLEDGED_MS;
+    struct http_request *request = self;
 
     (void)purpose;
-    http__socket_made(self, fd);
+    http__socket_made(request->client, fd);
+    if (request->gone) { /* no need to connect for what would be a repetition */
+        request->repeated = true;
+        return CURL_SOCKOPT_ERROR;
+    }
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return CURL_SOCKOPT_ERROR;
     /* Not vital: without it the keep-alive notices a dead peer a little later. */
@@ -174,6 +208,16 @@ static void set_headers(struct http_request *request, const struct http_send *se
     (void)curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
 }
 
+static bool is_one_write(const struct http_send *send)
+{
+    size_t n = send->body.n + strlen(send->url) + HEAD_REST_MAX;
+
+    for (size_t i = 0; i < send->header_count; i++)
+        n += strlen(send->headers[i].name) + strlen(send->headers[i].value) + strlen(": \r\n");
+    return n + (send->bearer ? strlen(send->bearer) : 0) <= ONE_WRITE_MAX;
+}
+
+/* A small body goes out with its head, a large one is asked for in pieces. */
 static void set_body(struct http_request *request, const struct http_send *send)
 {
     CURL *easy = request->easy;
@@ -183,14 +227,17 @@ static void set_body(struct http_request *request, const struct http_send *send)
     (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, send->method);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->body.n);
-    (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
-    (void)curl_easy_setopt(easy, CURLOPT_READDATA, request);
-    (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
-    request->body = ps_xstrndup(send->body.p, send->body.n);
+    request->body = ps_xstrndup(send->body.n > 0 ? send->body.p : "", send->body.n);
     request->body_n = send->body.n;
-    if (send->body.n ==
-        0) /* nothing that could not be rewound: only a reused connection is ever replayed */
-        (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (is_one_write(send)) {
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+        (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_go);
+        (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
+    } else {
+        (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+        (void)curl_easy_setopt(easy, CURLOPT_READDATA, request);
+        (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    }
 }
 
 static void set_connection(const struct http_request *request)
@@ -210,7 +257,7 @@ static void set_connection(const struct http_request *request)
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
-    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, request->client);
+    (void)curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, request);
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http__socket_close);
     (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, request->client);
     (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
@@ -413,10 +460,16 @@ static int64_t retry_after_ms(CURL *easy)
     return seconds < RETRY_AFTER_MAX_MS / 1000 ? (int64_t)seconds * 1000 : RETRY_AFTER_MAX_MS;
 }
 
+/* Did curl want to send it again? */
+static bool is_repetition(const struct http_request *request, CURLcode code)
+{
+    return request->repeated || code == CURLE_SEND_FAIL_REWIND;
+}
+
 /* curl's own words, but where it speaks of its callbacks. */
 static const char *words_of(const struct http_request *request, CURLcode code)
 {
-    if (code == CURLE_SEND_FAIL_REWIND)
+    if (is_repetition(request, code))
         return "the server closed the connection while the request was sent, and gave no answer";
     return request->curl_error[0] ? request->curl_error : curl_easy_strerror(code);
 }
@@ -425,18 +478,19 @@ void http__request_report(struct http_request *request, CURLcode code)
 {
     long status = 0;
     long connects = 0;
-    struct http_response response = {.sent = !request->withheld && may_have_sent(request->easy)};
+    struct http_response response = {.sent = !request->withheld &&
+                                             (request->gone || may_have_sent(request->easy))};
 
     (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects);
     /* Where curl wanted to repeat it, the second connection is counted too. */
-    response.reused_connection = response.sent && (connects == 0 || code == CURLE_SEND_FAIL_REWIND);
+    response.reused_connection = response.sent && (connects == 0 || is_repetition(request, code));
     if (request->err.code == 0 && code != CURLE_OK) {
         (void)ps_fail(&request->err, code_of(code), "%s", words_of(request, code));
     }
     if (request->err.code != 0) {
         request->err.http_status = (int)status;
-        response.tls_failed = is_tls_failure(code);
+        response.tls_failed = is_tls_failure(code) && !request->gone;
         /* A CONNECT to a proxy has been sent, perhaps; the request has not. */
         response.sent = response.sent && !response.tls_failed;
         response.err = request->err;

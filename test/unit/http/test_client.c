@@ -12,7 +12,8 @@
 /* cmocka wants the ones above */
 #include <cmocka.h>
 
-#define ENOUGH_MS 5000
+#define ENOUGH_MS  5000
+#define LARGE_BODY 100000 /* more than goes out in one piece */
 
 struct fixture {
     struct loop *loop;
@@ -20,14 +21,14 @@ struct fixture {
     struct http_client *client;
     script_fn *server;
     /* what the last exchange said */
-    int done, want, opened, pieces;
+    int done, want, opened, pieces, asked;
     struct http_response last;
     struct ps_buf body, streamed;
     char message[PS_ERR_MESSAGE_MAX];
     /* what callbacks do */
     struct http_request *request;
     bool stop_data, cancel_in_data, free_in_data, cancel_in_open, free_in_done, again_in_done,
-        die_by_reset;
+        die_by_reset, shut;
     struct script_peer *peer;
 };
 
@@ -362,11 +363,16 @@ static void a_write_on_a_dying_connection_is_not_sent_again(void **state)
 {
     (void)state;
 
+    static char large[LARGE_BODY];
+
     static const struct {
         const char *method;
-        bool die_by_reset;
-    } rows[] = {{"POST", false}, {"PATCH", false}, {"DELETE", false}, {"PUT", false},
-                {"POST", true},  {"PATCH", true},  {"DELETE", true}};
+        bool die_by_reset, is_large;
+    } rows[] = {{"POST", false, false},  {"PATCH", false, false}, {"DELETE", false, false},
+                {"PUT", false, false},   {"POST", true, false},   {"PATCH", true, false},
+                {"DELETE", true, false}, {"POST", false, true},   {"POST", true, true}};
+
+    memset(large, ' ', sizeof(large));
 
     for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
         struct fixture f;
@@ -375,7 +381,9 @@ static void a_write_on_a_dying_connection_is_not_sent_again(void **state)
         f.die_by_reset = rows[i].die_by_reset;
         (void)get(&f, "/");
         run(&f);
-        (void)submit(&f, (struct http_send){.method = rows[i].method, .body = PS_STR("{}")}, "/x");
+        const struct ps_str body = rows[i].is_large ? ps_str_n(large, sizeof(large)) : ps_str("{}");
+
+        (void)submit(&f, (struct http_send){.method = rows[i].method, .body = body}, "/x");
         run(&f);
         script_wait(f.loop, 50);
         assert_int_equal(script_count(f.script), 2); /* not 3 */
@@ -393,7 +401,45 @@ static void a_write_on_a_dying_connection_is_not_sent_again(void **state)
     }
 }
 
-static void a_write_without_body_takes_a_fresh_connection(void **state)
+static void dies_on_third(void *self, struct script_peer *peer,
+                          const struct script_request *request)
+{
+    (void)self;
+    if (request->number == 2)
+        script_close(peer);
+    else if (request->number > 0)
+        script_reply(peer, 200, "", "ok");
+}
+
+/* Another connection is open and idle: curl would take that one. */
+static void a_write_is_not_sent_again_on_another_connection(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    setup(&f, dies_on_third);
+    (void)get(&f, "/");
+    script_wait(f.loop, 20);
+    struct script_peer *first = f.peer;
+
+    (void)get(&f, "/");
+    run(&f);
+    f.want = 2;
+    script_reply(first, 200, "", "ok");
+    run(&f);
+    f.want = 3;
+    (void)submit(&f, (struct http_send){.method = "POST", .body = PS_STR("{}")}, "/x");
+    run(&f);
+    script_wait(f.loop, 50);
+    assert_int_equal(script_count(f.script), 3); /* not 4 */
+    assert_int_equal(script_connections(f.script), 2);
+    assert_int_equal(f.last.err.code, PS_EIO);
+    assert_true(f.last.sent);
+    assert_true(f.last.reused_connection);
+    teardown(&f);
+}
+
+static void a_write_without_body_is_not_sent_again_either(void **state)
 {
     (void)state;
     struct fixture f;
@@ -405,10 +451,52 @@ static void a_write_without_body_takes_a_fresh_connection(void **state)
     run(&f);
     script_wait(f.loop, 50);
     assert_int_equal(script_count(f.script), 2);
-    assert_int_equal(script_connections(f.script), 2);
+    assert_int_equal(script_connections(f.script), 1);
     assert_int_equal(f.last.err.code, PS_EIO);
     assert_true(f.last.sent);
     teardown(&f);
+}
+
+/* ---- withheld ---------------------------------------------------------------------------------
+ */
+
+static bool fence(void *self)
+{
+    struct fixture *f = self;
+
+    f->asked++;
+    return !f->shut;
+}
+
+/* The only connection is busy when the request is made. */
+static void what_waits_for_a_connection_is_asked_about_when_it_goes(void **state)
+{
+    (void)state;
+    static char large[LARGE_BODY];
+
+    memset(large, ' ', sizeof(large));
+    for (int i = 0; i < 4; i++) {
+        const struct ps_str body = i < 2 ? ps_str("{}") : ps_str_n(large, sizeof(large));
+        struct fixture f;
+
+        setup_with(&f, silent, 1);
+        (void)get(&f, "/");
+        (void)submit(&f, (struct http_send){.method = "POST", .body = body, .may_send = fence},
+                     "/x");
+        script_wait(f.loop, 20);
+        assert_int_equal(f.asked, 0);
+        f.shut = i % 2 == 1;
+        f.want = 2;
+        f.server = hello;
+        script_reply(f.peer, 200, "", "");
+        run(&f);
+        assert_true(f.asked > 0);
+        assert_int_equal(f.last.err.code, f.shut ? PS_ECANCELED : 0);
+        assert_int_equal(f.last.sent, !f.shut);
+        script_wait(f.loop, 20);
+        assert_int_equal(script_count(f.script), f.shut ? 1 : 2);
+        teardown(&f);
+    }
 }
 
 /* ---- no answer ---------------------------------------------------------------------------------
@@ -873,7 +961,9 @@ int main(void)
         cmocka_unit_test(a_connection_that_ends_while_idle_wakes_nobody_twice),
         cmocka_unit_test(the_number_of_a_closed_socket_may_be_another_client_s_next),
         cmocka_unit_test(a_write_on_a_dying_connection_is_not_sent_again),
-        cmocka_unit_test(a_write_without_body_takes_a_fresh_connection),
+        cmocka_unit_test(a_write_is_not_sent_again_on_another_connection),
+        cmocka_unit_test(a_write_without_body_is_not_sent_again_either),
+        cmocka_unit_test(what_waits_for_a_connection_is_asked_about_when_it_goes),
         cmocka_unit_test(refused_connection_says_nothing_was_sent),
         cmocka_unit_test(timeout_ends_the_exchange),
         cmocka_unit_test(a_cut_answer_is_an_error_not_a_short_body),
