@@ -398,6 +398,7 @@ static void teardown(struct http_client *client)
     ps_free(client->client_cert_pem);
     ps_free(client->ca_pem);
     ps_free(client->user_agent);
+    ps_free(client->origin);
     ps_free(client->tls_server_name);
     if (client->proxy != NULL) /* it may hold a password */
         ps_wipe(client->proxy, strlen(client->proxy));

@@ -25,6 +25,7 @@ struct http_client {
     size_t spare_count;
     struct http_request *todo; /* to start, to report or to drop outside of curl */
     char *ca_pem, *client_cert_pem, *client_key_pem, *user_agent, *tls_server_name, *proxy;
+    char *origin; /* of the URL that was found good last; NULL: none */
     size_t ca_n, client_cert_n, client_key_n;
     bool in_curl;  /* curl is on the stack: none of its functions may be called */
     bool settling; /* settle() is on the stack */
@@ -80,7 +81,7 @@ void http__easy_give(struct http_client *client, CURL *easy); /* out of the mult
 void http__easy_fini(struct http_client *client);
 
 /* url.c */
-int http__check_send(const struct http_send *send, struct ps_err *err);
+int http__check_send(struct http_client *client, const struct http_send *send, struct ps_err *err);
 /* For a server whose certificate has another name than the URL: the URL with that name in it, where
  * to connect (as CURLOPT_CONNECT_TO has it), and the Host field. */
 int http__rename(const char *url, const char *name, struct ps_buf *renamed,

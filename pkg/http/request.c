@@ -334,8 +334,8 @@ static void set_callbacks(struct http_request *request, const struct http_send *
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, request->client->user_agent);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)send->timeout_ms);
     /* API servers send watches as many gzip members, which curl does not read: plain for streams.
-     */
-    if (send->on_data == NULL)
+     * Answers to writes are short. */
+    if (send->on_data == NULL && ps_streq(send->method, "GET"))
         (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 }
 
@@ -377,7 +377,7 @@ struct http_request *http__request_new(struct http_client *client, const struct 
     request->self = send->self;
     ps_buf_init(&request->answer, send->body_max > 0 ? send->body_max : body_max);
     request->easy = http__easy_take(client);
-    if (http__check_send(send, &request->err) != 0)
+    if (http__check_send(client, send, &request->err) != 0)
         return request;
     set_callbacks(request, send);
     set_connection(request);

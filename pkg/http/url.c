@@ -151,9 +151,36 @@ bool http_is_field_value(const char *value)
     return value[0] != '\0';
 }
 
-int http__check_send(const struct http_send *send, struct ps_err *err)
+/* "https://host:1/": nothing that follows makes it another server's. */
+static struct ps_str origin_of(struct ps_str url)
 {
-    int code = http_url_check(send->url, err);
+    const ptrdiff_t scheme = ps_str_find(url, "://");
+    const size_t host = scheme < 0 ? url.n : (size_t)scheme + strlen("://");
+    const ptrdiff_t path = ps_str_find(ps_str_skip(url, host), "/");
+
+    return path < 0 ? ps_str("") : ps_str_n(url.p, host + (size_t)path + 1);
+}
+
+/* All requests of a client go to one server, as a rule: it is looked at once. */
+static int check_url(struct http_client *client, const char *url, struct ps_err *err)
+{
+    const struct ps_str text = ps_str(url);
+
+    if (client->origin != NULL && ps_str_starts(text, client->origin) && text.n <= HTTP_URL_MAX &&
+        has_only_visible(url))
+        return 0;
+    if (http_url_check(url, err) != 0)
+        return err->code;
+    const struct ps_str origin = origin_of(text);
+
+    ps_free(client->origin);
+    client->origin = origin.n > 0 ? ps_xstrndup(origin.p, origin.n) : NULL;
+    return 0;
+}
+
+int http__check_send(struct http_client *client, const struct http_send *send, struct ps_err *err)
+{
+    int code = check_url(client, send->url, err);
 
     if (code == 0 && (!is_token(send->method)))
         code = ps_fail(err, PS_EINVAL, "method: not a token");

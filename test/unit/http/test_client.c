@@ -199,14 +199,16 @@ static void methods_and_bodies_arrive_whole(void **state)
     (void)state;
     static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
     struct fixture f;
-    const size_t n = (size_t)300 * 1024;
-    char *big = ps_xmalloc(n);
+    char *big = ps_xmalloc((size_t)300 * 1024);
 
-    memset(big, 'x', n);
+    memset(big, 'x', (size_t)300 * 1024);
     setup(&f, hello);
-    for (size_t i = 0; i < PS_ARRAY_LEN(methods); i++) {
+    for (size_t i = 0; i < 2 * PS_ARRAY_LEN(methods); i++) {
+        const char *method = methods[i / 2];
+        const size_t n = i % 2 == 0 ? 3 : (size_t)300 * 1024;
+
         (void)submit(&f,
-                     (struct http_send){.method = methods[i],
+                     (struct http_send){.method = method,
                                         .body = ps_str_n(big, n),
                                         .header_count = 1,
                                         .headers = &(struct http_header){"Content-Type", "a/b"}},
@@ -215,11 +217,12 @@ static void methods_and_bodies_arrive_whole(void **state)
         assert_int_equal(f.last.status, 200);
         const char *text = script_text(f.script, (int)i);
 
-        assert_true(ps_str_starts(ps_str(text), methods[i]));
+        assert_true(ps_str_starts(ps_str(text), method));
         assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), n);
         assert_null(strstr(text, "Expect"));
         assert_non_null(strstr(text, "Content-Type: a/b\r\n"));
         assert_null(strstr(text, "x-www-form"));
+        assert_null(strstr(text, "Accept-Encoding")); /* the answers are short */
     }
     assert_int_equal(script_connections(f.script), 1);
     assert_true(f.last.reused_connection);
@@ -897,6 +900,37 @@ static void injection_is_refused_before_anything_is_sent(void **state)
     teardown(&f);
 }
 
+/* The server's URL has been found good before. */
+static void no_url_borrows_the_good_name_of_another(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"@10.0.0.1/", "0000/", "/ x", "/\n", "/\x7f"};
+    struct fixture f;
+
+    setup(&f, hello);
+    (void)get(&f, "/");
+    run(&f);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        (void)get(&f, rows[i]);
+        run(&f);
+        if (f.last.err.code != PS_EINVAL || f.last.sent)
+            fail_msg("%s: %s", rows[i], f.last.err.message);
+    }
+    char *longest = ps_xmalloc(HTTP_URL_MAX + 2);
+
+    memset(longest, '/', HTTP_URL_MAX + 1);
+    longest[HTTP_URL_MAX + 1] = '\0';
+    (void)get(&f, longest);
+    run(&f);
+    assert_int_equal(f.last.err.code, PS_EINVAL);
+    ps_free(longest);
+    (void)get(&f, "/?x=@10.0.0.1/");
+    run(&f);
+    assert_int_equal(f.last.status, 200);
+    assert_int_equal(script_count(f.script), 2);
+    teardown(&f);
+}
+
 static void urls_are_checked(void **state)
 {
     (void)state;
@@ -981,6 +1015,7 @@ int main(void)
         cmocka_unit_test(client_freed_from_inside_callbacks),
         cmocka_unit_test(freeing_the_client_cancels_what_runs),
         cmocka_unit_test(injection_is_refused_before_anything_is_sent),
+        cmocka_unit_test(no_url_borrows_the_good_name_of_another),
         cmocka_unit_test(urls_are_checked),
         cmocka_unit_test(a_url_longer_than_its_cap_is_refused),
     };
