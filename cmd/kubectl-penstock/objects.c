@@ -25,9 +25,9 @@ static const char *const task_fields[] = {"taskName",
                                           "notAfter",
                                           "ttlSecondsAfterFinished"};
 static const char *const account_fields[] = {
-    "type",       "allowedNamespaces", "usage",          "kubernetes",
-    "properties", "streamProperties",  "taskProperties", "applicationProperties",
-    "binder",     "maxConcurrentTasks"};
+    "type",       "allowedNamespaces",  "usage",          "kubernetes",
+    "properties", "streamProperties",   "taskProperties", "applicationProperties",
+    "binder",     "maxConcurrentTasks", "policy"};
 
 /* The parser wants a name; to a task that is launched alone it means nothing. */
 #define NAME_OF_NONE "task"

@@ -17,9 +17,8 @@ static const char *const operators[] = {
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* Absent: an empty list. */
-static int read_texts(const struct model__reader *r, const struct json_t *list, const char *path,
-                      size_t max, struct model_texts *out)
+int model__texts(const struct model__reader *r, const struct json_t *list, const char *path,
+                 size_t max, struct model_texts *out)
 {
     if (list != NULL && js_type(list) != JS_ARRAY) {
         return ps_fail(r->err, PS_EINVAL, "%s: expected a list, found %s", path,
@@ -65,7 +64,7 @@ static int read_expression(const struct model__reader *r, const struct json_t *f
 
     if (model__text(r, from, path, "key", &out->key) != 0 ||
         read_operator(r, from, path, out) != 0 ||
-        read_texts(r, js_get(from, "values"), values, VALUES_MAX, &out->values) != 0)
+        model__texts(r, js_get(from, "values"), values, VALUES_MAX, &out->values) != 0)
         return PS_EINVAL;
     if (out->key == NULL)
         return ps_fail(r->err, PS_EINVAL, "%s.key: expected the key of a label", path);
@@ -136,8 +135,8 @@ int model__access(const struct model__reader *r, const struct json_t *spec,
         return ps_fail(r->err, PS_EINVAL, "spec.allowedNamespaces: expected an object, found %s",
                        js_type_name(from));
     }
-    if (read_texts(r, js_get(from, "names"), "spec.allowedNamespaces.names", NAMES_MAX,
-                   &out->names) != 0)
+    if (model__texts(r, js_get(from, "names"), "spec.allowedNamespaces.names", NAMES_MAX,
+                     &out->names) != 0)
         return PS_EINVAL;
     return selector == NULL ? 0 : read_selector(r, selector, out);
 }

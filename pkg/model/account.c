@@ -132,6 +132,8 @@ static int read_spec(struct ps_arena *arena, const struct json_t *spec,
         return ps_fail(err, PS_EINVAL, "spec.type: expected Kubernetes, found %s",
                        type ? type : "nothing");
     }
+    if (model__policy(&(struct model__reader){arena, err}, spec, &account->policy) != 0)
+        return err->code;
     account->namespace = js_path_str(spec, "kubernetes.namespace");
     account->cluster_id = js_path_str(spec, "binder.clusterId");
     if (read_usage(spec, account, err) != 0)

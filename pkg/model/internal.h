@@ -44,6 +44,12 @@ int model__map(const struct model__reader *r, const struct json_t *parent, const
 /* spec.apps. */
 int model__apps(const struct model__reader *r, const struct json_t *spec, struct model_app **apps,
                 size_t *count) PS_MUST_CHECK;
+/* A list of texts, at most max of them; absent: an empty one. */
+int model__texts(const struct model__reader *r, const struct json_t *list, const char *path,
+                 size_t max, struct model_texts *out) PS_MUST_CHECK;
+/* spec.policy of an account. */
+int model__policy(const struct model__reader *r, const struct json_t *spec,
+                  struct model_policy *out) PS_MUST_CHECK;
 /* spec.allowedNamespaces of an account. */
 int model__access(const struct model__reader *r, const struct json_t *spec,
                   struct model_access *out) PS_MUST_CHECK;

@@ -97,12 +97,32 @@ struct model_access {
     size_t requirement_count;
 };
 
+/* As the Pod Security Standards have them. */
+enum model_pod_security {
+    MODEL_BASELINE, /* also when nothing is said */
+    MODEL_RESTRICTED,
+    MODEL_PRIVILEGED, /* everything goes */
+};
+
+/* Names of one kind that pods may use; "*" stands for all of them. */
+struct model_names {
+    bool given;
+    struct model_texts names;
+};
+
+/* spec.policy: what pods on the account may be. */
+struct model_policy {
+    enum model_pod_security pod_security;
+    struct model_names service_accounts, secrets, config_maps, claims;
+};
+
 struct model_account {
     const char *name, *uid, *rv;
     int64_t generation;
     bool deleting, has_finalizer;
     const char *namespace; /* NULL: the namespace of the CR */
     struct model_access access;
+    struct model_policy policy;
     const char *cluster_id; /* spec.binder.clusterId: which brokers its apps reach; NULL: unsaid */
     bool for_streams, for_tasks;             /* spec.usage */
     struct model_properties properties;      /* spec.properties, then streamProperties over it */
@@ -126,6 +146,9 @@ const char *model_account_target(const struct model_account *account, const char
  * them; NULL: not known, and no selector selects it. */
 bool model_account_allows(const struct model_account *account, const char *namespace,
                           const char *labels);
+/* Is the name among them? */
+bool model_names_have(const struct model_names *names, const char *name);
+const char *model_pod_security_name(enum model_pod_security level);
 
 /* ---- StreamDeployment ----------------------------------------------------------------------- */
 

@@ -412,7 +412,7 @@ static bool is_held_back(const struct plan__pass *pass, const struct plan__objec
     const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
     const enum plan__reach reach = plan__reach(pass->s, o->namespace);
 
-    if (reach == PLAN__OPEN || (child == NULL && reach == PLAN__ELSEWHERE))
+    if (!pass->barred && (reach == PLAN__OPEN || (child == NULL && reach == PLAN__ELSEWHERE)))
         return false;
     return child == NULL || !pass->stream.suspend || !suspend_differs(pass, o, child);
 }
@@ -423,10 +423,10 @@ static void one_child(struct plan__pass *pass, const struct plan__object *o)
     const enum plan__reach reach = plan__reach(pass->s, o->namespace);
 
     if (is_held_back(pass, o)) {
-        pass->held_back |= reach == PLAN__BARRED;
+        pass->held_back |= pass->barred || reach == PLAN__BARRED;
     } else if (child == NULL) {
         missing_child(pass, o);
-    } else if (child->revision != o->changed_in && reach == PLAN__OPEN) {
+    } else if (child->revision != o->changed_in && reach == PLAN__OPEN && !pass->barred) {
         changed_child(pass, o, child);
     } else {
         suspend_child(pass, o, child);

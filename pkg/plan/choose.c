@@ -2,6 +2,7 @@
 /* The pass of a stream, first half: what its spec renders to today, and which revision is in force.
  */
 #include "plan/pass.h"
+#include "plan/policy.h"
 
 #include <string.h>
 
@@ -70,6 +71,40 @@ static bool redeploys(const struct plan__pass *pass)
                      pass->current->redeploy ? pass->current->redeploy : "");
 }
 
+static const struct model_account *account_of(const struct plan__pass *pass, const char *label)
+{
+    for (size_t i = 0; i < pass->wanted.count; i++) {
+        if (ps_streq(pass->wanted.apps[i].label, label))
+            return plan__platform(pass->s, pass->wanted.apps[i].platform)->account;
+    }
+    return NULL;
+}
+
+/* What the accounts don't let run is no rendering. */
+static void check_policy(struct plan__pass *pass)
+{
+    const char *problem = NULL;
+
+    for (size_t i = 0; problem == NULL && i < pass->fresh.count; i++) {
+        const struct plan__object *o = &pass->fresh.items[i];
+        const struct model_account *account = account_of(pass, o->app);
+
+        if (!model_is_workload(o->kind) || account == NULL)
+            continue;
+        problem = plan__policy_problem(pass->arena, account, plan__is_at_home(pass->s, account),
+                                       js_path(o->body, "spec.template"));
+        if (problem != NULL) {
+            plan__stream_refuse(
+                pass, PLAN__POLICY_VIOLATION,
+                ps_arena_printf(pass->arena, "app %s: pod template, %s", o->app, problem));
+        }
+    }
+    if (problem == NULL)
+        return;
+    pass->barred = true;
+    plan__objects_fini(&pass->fresh);
+}
+
 static void render_fresh(struct plan__pass *pass, const struct plan__objects *current)
 {
     plan__apps(pass->arena, &pass->stream, pass->s, &pass->wanted);
@@ -83,8 +118,9 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
         return;
     if (!render_as(pass, current, pass->current == NULL && number > 1 ? number - 1 : number))
         return;
-    if (pass->next != number && !lost_revision(pass))
-        (void)render_as(pass, current, number);
+    if (pass->next != number && !lost_revision(pass) && !render_as(pass, current, number))
+        return;
+    check_policy(pass);
 }
 
 /* ---- which revision is in force ------------------------------------------------------------- */
@@ -247,7 +283,8 @@ static void changed_rendering(struct plan__pass *pass, struct plan__objects *nam
  * account are read only when a revision is made. */
 static void accepted_before(struct plan__pass *pass)
 {
-    if (strcmp(pass->refused_reason, "NotAllowed") == 0) {
+    if (pass->barred || strcmp(pass->refused_reason, "NotAllowed") == 0) {
+        pass->access_reason = pass->refused_reason;
         pass->access_lost = pass->refused_message;
         pass->refused_reason = pass->refused_message = NULL;
         return;

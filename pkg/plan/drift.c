@@ -135,7 +135,8 @@ static void compare(struct plan__pass *pass, struct plan__object *o, const struc
         return;
     }
     tell_paths(pass, o, found, body);
-    if (pass->stream.report_drift)
+    pass->drift_stays |= pass->barred && !pass->stream.report_drift;
+    if (pass->stream.report_drift || pass->barred)
         return;
     if (plan__reach(pass->s, o->namespace) == PLAN__OPEN) {
         correct(pass, o, live, diff);

@@ -8,6 +8,7 @@
  *   apps.c        definition + properties + registry + account -> one plan__app for each app
  *   container.c   plan__app -> container
  *   kubernetes.c  plan__app -> workload and Service
+ *   policy.[ch]   what accounts let pods be; pod_security.c has the Pod Security Standards
  *   stateful.c    what a StatefulSet has that a Deployment has not
  *   revision.c    rendered objects <-> ControllerRevision
  *   platforms.[ch] accounts: where they lead, and who may use them

@@ -17,6 +17,9 @@ struct plan__pass {
     size_t predecessor_count;
     const struct model_object *current; /* the newest revision, or NULL */
 
+    bool barred; /* an account's policy is against what its apps would be: nothing is written */
+    const char *access_reason; /* of access_lost */
+
     struct plan__wanted wanted;
     int64_t next;                 /* number of the revision that would be made now */
     struct plan__objects fresh;   /* as the spec renders today; count 0 when it does not */

@@ -38,6 +38,11 @@ bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account 
                                 s->own_namespace ? s->own_namespace->labels : NULL);
 }
 
+bool plan__is_at_home(const struct plan_snapshot *s, const struct model_account *account)
+{
+    return ps_streq(plan__target_of(s, account), s->namespace);
+}
+
 const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
                                    const struct model_account *account)
 {

@@ -19,6 +19,8 @@ enum plan__reach {
 enum plan__reach plan__reach(const struct plan_snapshot *s, const char *namespace);
 /* May the CR use the account? */
 bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account *account);
+/* Do its pods run in the CR's own namespace? */
+bool plan__is_at_home(const struct plan_snapshot *s, const struct model_account *account);
 const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
                                    const struct model_account *account);
 

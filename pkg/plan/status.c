@@ -318,7 +318,7 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
     if (pass->conflict != NULL)
         return (struct verdict){false, true, "NameConflict", pass->conflict};
     if (pass->held_back)
-        return (struct verdict){false, true, "NotAllowed", pass->access_lost};
+        return (struct verdict){false, true, pass->access_reason, pass->access_lost};
     if (pass->waiting_reason != NULL &&
         (phase == UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
         return (struct verdict){false, false, pass->waiting_reason, pass->waiting_message};
@@ -349,7 +349,9 @@ static struct verdict verdict_of(struct plan__pass *pass, const struct summary *
 static void set_drifted(struct plan__pass *pass)
 {
     const bool report = pass->stream.report_drift || pass->drift_stays;
-    const char *why = pass->drift_stays
+    const char *why = pass->drift_stays && pass->barred
+                          ? "it stays, since the account's policy is against what would be written"
+                      : pass->drift_stays
                           ? "it stays where no account leads to that the stream may use"
                           : "it stays, since spec.driftPolicy is Report";
     const struct json_t *old =
@@ -392,7 +394,7 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     if (pass->shared != NULL)
         model_condition_set(list, "DestinationShared", true, "DestinationShared", pass->shared);
     if (pass->access_lost != NULL)
-        model_condition_set(list, "AccessLost", true, "NotAllowed", pass->access_lost);
+        model_condition_set(list, "AccessLost", true, pass->access_reason, pass->access_lost);
     if (pass->conflict != NULL)
         model_condition_set(list, "NameConflict", true, "NameTaken", pass->conflict);
 }

@@ -9,6 +9,8 @@
  */
 #include "plan/task.h"
 
+#include "plan/policy.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +83,29 @@ static void refuse(struct plan__task_pass *pass, const char *reason, const char 
     plan__task_say(pass, for_good ? MODEL_TASK_FAILED : MODEL_TASK_PENDING, reason, message);
 }
 
+/* What would run is looked at: which attempt it is makes no difference. */
+static bool is_within_policy(struct plan__task_pass *pass)
+{
+    const struct model_account *account = pass->account;
+    const struct plan__attempt attempt = {.task = &pass->task,
+                                          .app = &pass->wanted.apps[0],
+                                          .installation = pass->s->installation,
+                                          .namespace = plan__target_of(pass->s, account),
+                                          .image = pass->now.image,
+                                          .number = 1,
+                                          .deadline_s = -1};
+    struct json_t *job PS_AUTO_JS = plan__job(pass->arena, &attempt);
+    const char *problem = plan__policy_problem(
+        pass->arena, account, plan__is_at_home(pass->s, account), js_path(job, "spec.template"));
+
+    if (problem == NULL)
+        return true;
+    refuse(pass, PLAN__POLICY_VIOLATION,
+           ps_arena_printf(pass->arena, "app %s: pod template, %s", pass->wanted.apps[0].label,
+                           problem));
+    return false;
+}
+
 static bool find_app(struct plan__task_pass *pass)
 {
     const struct model_account *account = pass->account;
@@ -103,7 +128,7 @@ static bool find_app(struct plan__task_pass *pass)
         refuse(pass, pass->wanted.reason, pass->wanted.message);
         return false;
     }
-    return true;
+    return is_within_policy(pass);
 }
 
 static const char *target_of(const struct plan__task_pass *pass)

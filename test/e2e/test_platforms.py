@@ -88,6 +88,52 @@ def test_a_launch_without_access(tasks, kubectl):
     tasks.wait_phase("u", "Complete")
 
 
+def policy(space, kubectl, **rules):
+    kubectl.patch(ACCOUNT, space.account, {"spec": {"policy": rules or None}})
+
+
+UNCONFINED = {"deployer.log.kubernetes.podAnnotations":
+              "container.apparmor.security.beta.kubernetes.io/s-log-v1:unconfined"}
+
+
+def test_a_policy_comes_and_goes(space, kubectl):
+    """Against the policy nothing is written; what runs is left alone, and goes on without it."""
+    space.apply("s", "time | log", properties=UNCONFINED)
+    obj = space.wait("s", status="False", reason="PolicyViolation")
+    holds(obj, "Accepted", "False", "PolicyViolation", "Baseline of PlatformAccount")
+    assert not space.deployments()
+    policy(space, kubectl, podSecurity="Privileged")
+    space.wait("s", reason="Deployed")
+    before = generations(space)
+
+    policy(space, kubectl, podSecurity="Privileged", serviceAccounts=["runner"])
+    obj = space.wait("s", "AccessLost", reason="PolicyViolation")
+    holds(obj, "Ready", "True", "Deployed")
+    kubectl.delete("deployments.apps", "s-log-v1", space.target)
+    space.wait("s", status="False", reason="PolicyViolation")
+    assert generations(space) == {n: g for n, g in before.items() if n != "s-log-v1"}
+
+    policy(space, kubectl, podSecurity="Privileged", serviceAccounts=["default"])
+    obj = space.wait("s", reason="Deployed")
+    assert condition(obj, "AccessLost") is None
+    assert "s-log-v1" in space.deployments()
+    policy(space, kubectl)
+    space.wait("s", "AccessLost", reason="PolicyViolation")
+
+
+def test_a_launch_against_the_policy(tasks, kubectl):
+    """What runs may end; no other attempt starts until the policy allows it."""
+    tasks.launch("t", "sleep")
+    tasks.wait_running("t")
+    policy(tasks, kubectl, podSecurity="Restricted")
+    tasks.launch("u", "train")
+    tasks.wait_phase("u", "Pending", "PolicyViolation")
+    tasks.wait_phase("t", "Running")
+    assert len(tasks.jobs()) == 1
+    policy(tasks, kubectl)
+    tasks.wait_phase("u", "Complete")
+
+
 def test_two_streams_share_destinations(space, kubectl):
     """One stream name on the same brokers is told to both, and heals."""
     other, brokers = space.ns + "-other", {"clusterId": space.ns}

@@ -427,6 +427,49 @@ static void a_limit_that_is_wrong_allows_nobody(void **state)
     }
 }
 
+/* ---- policy --------------------------------------------------------------------------------- */
+
+static void a_policy_is_read(void **state)
+{
+    static const struct {
+        const char *policy, *words; /* words NULL: fine */
+        enum model_pod_security level;
+    } rows[] = {
+        {"null", "spec.policy: expected an object, found null", MODEL_BASELINE},
+        {"{}", NULL, MODEL_BASELINE},
+        {"{'podSecurity': 'Baseline'}", NULL, MODEL_BASELINE},
+        {"{'podSecurity': 'Restricted'}", NULL, MODEL_RESTRICTED},
+        {"{'podSecurity': 'Privileged'}", NULL, MODEL_PRIVILEGED},
+        {"{'podSecurity': 'privileged'}", "expected Restricted, Baseline or Privileged, found pri",
+         MODEL_BASELINE},
+        {"{'podSecurity': 1}", "spec.policy.podSecurity: expected", MODEL_BASELINE},
+        {"[]", "spec.policy: expected an object, found a list", MODEL_BASELINE},
+        {"{'serviceAccounts': 'x'}", "spec.policy.serviceAccounts: expected a list", 0},
+        {"{'secrets': [1]}", "spec.policy.secrets[0]: expected a string", MODEL_BASELINE},
+        {"{'configMaps': {}}", "spec.policy.configMaps: expected a list", MODEL_BASELINE},
+        {"{'claims': 1}", "spec.policy.claims: expected a list", MODEL_BASELINE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        PS_AUTO_BUF(text, 1024);
+        struct ps_arena arena;
+
+        ps_arena_init(&arena);
+        ps_buf_printf(&text, "{'spec': {'type': 'Kubernetes', 'kubernetes': {}, 'policy': %s}}",
+                      rows[i].policy);
+        struct json_t *object PS_AUTO_JS = parse(ps_buf_text(&text));
+        const struct model_account *account =
+            model_account_read(&arena, object, &(struct model_properties){0});
+
+        if ((rows[i].words == NULL) != (account->problem.code == 0) ||
+            (rows[i].words != NULL && strstr(account->problem.message, rows[i].words) == NULL))
+            fail_msg("%s: %s", rows[i].policy, account->problem.message);
+        assert_int_equal(account->policy.pod_security, rows[i].level);
+        ps_arena_fini(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +484,7 @@ int main(void)
         cmocka_unit_test(long_secret_keys),
         cmocka_unit_test(names_and_selector_are_a_union),
         cmocka_unit_test(a_limit_that_is_wrong_allows_nobody),
+        cmocka_unit_test(a_policy_is_read),
     };
 
     codec_init();
