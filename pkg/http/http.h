@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http: asynchronous HTTPS client (libcurl's multi interface on libuv) and a tiny server for
- * health.
+ * health and metrics.
  *
  * Rules: HTTP/1.1; TLS 1.2 or newer, peer and host name verified unless `insecure` is asked for; no
  * redirects; no proxy unless set; no request but GET is ever sent twice by itself: libcurl's silent
@@ -119,6 +119,19 @@ struct http_server;
 struct http_server *http_server_new(struct loop *loop, const char *address,
                                     http_handler_fn *handler, void *self,
                                     struct ps_err *err) PS_MUST_CHECK;
+/* Speaks TLS (1.2 or newer) from the next connection on, with that certificate, the ones behind it
+ * that vouch for it, and its key. Both empty: with one of its own making for `localhost`, which
+ * nobody vouches for. May be called again. On failure what was before stays. */
+int http_server_tls(struct http_server *server, struct ps_str cert_pem, struct ps_str key_pem,
+                    struct ps_err *err) PS_MUST_CHECK;
+/* Asked before the handler is: may whoever shows that token ("" without one) have the path? The
+ * answer is given with http_server_decide, at once or later; without one in time the connection is
+ * closed. Token and path are borrowed until it returns; it must not free the server. */
+typedef void http_guard_fn(void *self, uint64_t ticket, struct ps_str path, struct ps_str bearer);
+void http_server_guard(struct http_server *server, http_guard_fn *guard, void *self);
+/* 200: the handler answers; else that status is the answer. A ticket whose connection is gone is
+ * nobody's. */
+void http_server_decide(struct http_server *server, uint64_t ticket, int status);
 void http_server_free(struct http_server *server);
 int http_server_port(const struct http_server *server);
 

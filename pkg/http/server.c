@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tiny HTTP server for health and metrics: GET only, one answer for each connection, everything
- * bounded in size, number and time.
+ * bounded in size, number and time. On the way there may be TLS (server_tls.c), and a guard that is
+ * asked who may have what.
  */
 #include "internal.h"
+#include "serving.h"
 
 #include <string.h>
 
 #define SERVER_TIMEOUT_MS 10000 /* from accept to the end of the answer */
 #define SERVER_BODY_MAX   ((size_t)16 * 1024 * 1024)
+#define SERVER_WIRE_MAX   ((size_t)17 * 1024 * 1024) /* the same with TLS around it */
 #define SERVER_BACKLOG    128
 #define ADDRESS_MAX       ((size_t)64)
 
@@ -17,9 +20,13 @@ struct http_server {
     struct loop *loop;
     http_handler_fn *handler;
     void *self;
+    http_guard_fn *guard; /* NULL: everybody may have everything */
+    void *guard_self;
+    struct ssl_ctx_st *tls; /* NULL: none */
     struct connection *connections;
     size_t count;
-    bool held; /* libuv holds accepted sockets back until one is taken */
+    uint64_t tickets; /* handed out so far */
+    bool held;        /* libuv holds accepted sockets back until one is taken */
     bool freed;
 };
 
@@ -28,7 +35,10 @@ struct connection {
     struct http_server *server;
     struct connection *prev, *next;
     struct loop_timer *timer;
+    struct ssl_st *tls; /* or NULL */
     struct ps_buf head, answer;
+    struct ps_str path; /* in head */
+    uint64_t ticket;    /* not 0: the guard is asked */
     uv_write_t write;
     uv_shutdown_t shutdown;
     bool answered, closing;
@@ -43,8 +53,11 @@ static void on_connection_closed(uv_handle_t *handle)
 {
     struct connection *conn = PS_CONTAINER_OF(handle, struct connection, tcp);
 
+    ps_wipe(conn->head.p, conn->head.n); /* there may be a token in it */
+    ps_wipe(conn->piece, sizeof(conn->piece));
     ps_buf_fini(&conn->head);
     ps_buf_fini(&conn->answer);
+    http__tls_free(conn->tls);
     ps_free(conn);
 }
 
@@ -100,6 +113,10 @@ static const char *reason_of(int status)
         return "OK";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
@@ -113,6 +130,51 @@ static const char *reason_of(int status)
     }
 }
 
+/* Part of a handshake, on its way. */
+struct flight {
+    uv_write_t write;
+    char bytes[];
+};
+
+static void on_flight(uv_write_t *req, int status)
+{
+    struct connection *conn = PS_CONTAINER_OF(req->handle, struct connection, tcp);
+
+    ps_free(PS_CONTAINER_OF(req, struct flight, write));
+    if (status != 0)
+        connection_close(conn);
+}
+
+static void send_flight(struct connection *conn, struct ps_str bytes)
+{
+    if (bytes.n == 0)
+        return;
+    struct flight *flight = ps_xmalloc(sizeof(*flight) + bytes.n);
+
+    memcpy(flight->bytes, bytes.p, bytes.n);
+    const uv_buf_t piece = uv_buf_init(flight->bytes, (unsigned int)bytes.n);
+
+    if (uv_write(&flight->write, (uv_stream_t *)&conn->tcp, &piece, 1, on_flight) != 0) {
+        ps_free(flight);
+        connection_close(conn);
+    }
+}
+
+/* With TLS, its plain text is exchanged for what goes over the wire. */
+static bool seal(struct connection *conn)
+{
+    struct ps_buf wire;
+
+    if (conn->tls == NULL)
+        return true;
+    ps_buf_init(&wire, SERVER_WIRE_MAX);
+    const bool sealed = http__tls_send(conn->tls, ps_buf_get(&conn->answer), &wire);
+
+    ps_buf_fini(&conn->answer);
+    conn->answer = wire;
+    return sealed;
+}
+
 static void answer(struct connection *conn, int status, const char *type, struct ps_str body)
 {
     struct ps_buf *out = &conn->answer;
@@ -121,10 +183,16 @@ static void answer(struct connection *conn, int status, const char *type, struct
     ps_buf_printf(out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
     ps_buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, body.n);
     ps_buf_str(out, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
-    ps_buf_str(out, status == 405 ? "Allow: GET\r\n" : "");
+    ps_buf_str(out, status == 405   ? "Allow: GET\r\n"
+                    : status == 401 ? "WWW-Authenticate: Bearer\r\n"
+                                    : "");
     ps_buf_str(out, "Connection: close\r\n\r\n");
     ps_buf_view(out, body);
     ps_assert(!ps_buf_failed(out));
+    if (!seal(conn)) {
+        connection_close(conn);
+        return;
+    }
     const uv_buf_t piece = uv_buf_init(out->p, (unsigned int)out->n);
 
     if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &piece, 1, on_written) != 0)
@@ -138,12 +206,12 @@ static void refuse(struct connection *conn, int status)
     answer(conn, status, "text/plain; charset=utf-8", ps_buf_get(&body));
 }
 
-static void handle(struct connection *conn, struct ps_str path)
+static void handle(struct connection *conn)
 {
     struct http_server *server = conn->server;
     const char *type = "text/plain; charset=utf-8";
     PS_AUTO_BUF(body, SERVER_BODY_MAX);
-    const int status = server->handler(server->self, path, &body, &type);
+    const int status = server->handler(server->self, conn->path, &body, &type);
 
     if (conn->closing) /* the handler has freed the server */
         return;
@@ -151,6 +219,57 @@ static void handle(struct connection *conn, struct ps_str path)
         refuse(conn, 500);
     } else {
         answer(conn, status, type, ps_buf_get(&body));
+    }
+}
+
+/* ---- who may have it ------------------------------------------------------------------------ */
+
+/* RFC 6750 §2.1: "Authorization: Bearer <token>"; empty when there is none. */
+static struct ps_str bearer_of(const struct connection *conn)
+{
+    struct ps_str rest = ps_buf_get(&conn->head), line, name, scheme;
+
+    while (ps_str_split(&rest, '\n', &line)) {
+        if (!ps_str_split(&line, ':', &name) || !ps_str_ieq(name, PS_STR("Authorization")))
+            continue;
+        line = ps_str_trim(line);
+        if (!ps_str_split(&line, ' ', &scheme) || !ps_str_ieq(scheme, PS_STR("Bearer")))
+            break;
+        return ps_str_trim(line);
+    }
+    return PS_STR("");
+}
+
+static void admit(struct connection *conn)
+{
+    struct http_server *server = conn->server;
+
+    if (server->guard == NULL) {
+        handle(conn);
+        return;
+    }
+    conn->ticket = ++server->tickets;
+    server->guard(server->guard_self, conn->ticket, conn->path, bearer_of(conn));
+}
+
+void http_server_guard(struct http_server *server, http_guard_fn *guard, void *self)
+{
+    server->guard = guard;
+    server->guard_self = self;
+}
+
+void http_server_decide(struct http_server *server, uint64_t ticket, int status)
+{
+    struct connection *conn = server->connections;
+
+    while (conn != NULL && conn->ticket != ticket)
+        conn = conn->next;
+    if (ticket == 0 || conn == NULL || conn->answered)
+        return;
+    if (status == 200) {
+        handle(conn);
+    } else {
+        refuse(conn, status);
     }
 }
 
@@ -172,10 +291,8 @@ static void answer_request(struct connection *conn)
         refuse(conn, 405);
         return;
     }
-    struct ps_str path;
-
-    (void)ps_str_split(&target, '?', &path);
-    handle(conn, path);
+    (void)ps_str_split(&target, '?', &conn->path);
+    admit(conn);
 }
 
 static bool is_head_whole(const struct ps_buf *head)
@@ -194,6 +311,21 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(conn->piece, sizeof(conn->piece));
 }
 
+/* Puts what was sent to us into the head; false: that is no TLS. */
+static bool receive(struct connection *conn, struct ps_str bytes)
+{
+    PS_AUTO_BUF(wire, SERVER_WIRE_MAX);
+
+    if (conn->tls == NULL) {
+        ps_buf_view(&conn->head, bytes);
+        return true;
+    }
+    const bool sound = http__tls_receive(conn->tls, bytes, &conn->head, &wire);
+
+    send_flight(conn, ps_buf_get(&wire)); /* an alert, too */
+    return sound;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct connection *conn = PS_CONTAINER_OF(stream, struct connection, tcp);
@@ -205,10 +337,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
             connection_close(conn);
         return;
     }
-    if (conn->answered) /* read and forgotten, so that closing does not reset */
+    if (conn->answered || conn->ticket != 0) /* read and forgotten: closing must not reset */
         return;
-    ps_buf_add(&conn->head, buf->base, (size_t)n);
-    if (ps_buf_failed(&conn->head)) {
+    if (!receive(conn, ps_str_n(buf->base, (size_t)n))) {
+        connection_close(conn);
+    } else if (conn->closing) {
+        return;
+    } else if (ps_buf_failed(&conn->head)) {
         refuse(conn, 431);
     } else if (is_head_whole(&conn->head)) {
         answer_request(conn);
@@ -221,6 +356,7 @@ static void accept_one(struct http_server *server)
 
     server->held = false;
     conn->server = server;
+    conn->tls = server->tls ? http__tls_new(server->tls) : NULL;
     ps_buf_init(&conn->head, HTTP_SERVER_HEAD_MAX);
     ps_buf_init(&conn->answer, SERVER_BODY_MAX + 1024);
     ps_assert(uv_tcp_init(loop_uv(server->loop), &conn->tcp) == 0);
@@ -298,7 +434,10 @@ static int listen_on(struct http_server *server, const char *text, struct ps_err
 
 static void on_server_closed(uv_handle_t *handle)
 {
-    ps_free(PS_CONTAINER_OF(handle, struct http_server, tcp));
+    struct http_server *server = PS_CONTAINER_OF(handle, struct http_server, tcp);
+
+    http__identity_free(server->tls);
+    ps_free(server);
 }
 
 void http_server_free(struct http_server *server)
@@ -338,6 +477,18 @@ struct http_server *http_server_new(struct loop *loop, const char *address,
     server->handler = handler;
     server->self = self;
     return server;
+}
+
+int http_server_tls(struct http_server *server, struct ps_str cert_pem, struct ps_str key_pem,
+                    struct ps_err *err)
+{
+    struct ssl_ctx_st *identity = http__identity_new(cert_pem, key_pem, err);
+
+    if (identity == NULL)
+        return err->code;
+    http__identity_free(server->tls); /* open connections keep it */
+    server->tls = identity;
+    return 0;
 }
 
 int http_server_port(const struct http_server *server)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates and keys, looked at before curl gets them: files may be caught half written. */
 #include "internal.h"
+#include "serving.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -8,7 +9,7 @@
 
 /* openssl would ask for it on the terminal. */
 // NOLINTNEXTLINE(readability-non-const-parameter): openssl's type
-static int no_passphrase(char *text, int size, int is_writing, void *self)
+int http__no_passphrase(char *text, int size, int is_writing, void *self)
 {
     (void)text;
     (void)size;
@@ -17,7 +18,7 @@ static int no_passphrase(char *text, int size, int is_writing, void *self)
     return -1;
 }
 
-static BIO *reader_of(struct ps_str pem)
+BIO *http__pem_reader(struct ps_str pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.n > 0 ? pem.p : "", (int)pem.n);
 
@@ -27,17 +28,17 @@ static BIO *reader_of(struct ps_str pem)
 
 static X509 *first_certificate(struct ps_str pem)
 {
-    BIO *bio = reader_of(pem);
-    X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+    BIO *bio = http__pem_reader(pem);
+    X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, http__no_passphrase, NULL);
 
     BIO_free(bio);
     return certificate;
 }
 
-static EVP_PKEY *key_of(struct ps_str pem)
+EVP_PKEY *http__pem_key(struct ps_str pem)
 {
-    BIO *bio = reader_of(pem);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    BIO *bio = http__pem_reader(pem);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, http__no_passphrase, NULL);
 
     BIO_free(bio);
     return key;
@@ -59,7 +60,7 @@ static int check_pair(const X509 *certificate, EVP_PKEY *key, struct ps_err *err
 static int check_client(struct ps_str cert_pem, struct ps_str key_pem, struct ps_err *err)
 {
     X509 *certificate = first_certificate(cert_pem);
-    EVP_PKEY *key = key_of(key_pem);
+    EVP_PKEY *key = http__pem_key(key_pem);
     const int code = check_pair(certificate, key, err);
 
     X509_free(certificate);
