@@ -28,6 +28,8 @@ struct options {
     bool leader_elect;
     struct kube_lease_options lease; /* its namespace: NULL = the operator's */
     char **environment;
+    bool metrics_secure;
+    const char *metrics_cert_dir;
     struct ps_arena arena;
     struct model_properties account_vars;
 };
@@ -44,6 +46,9 @@ static const char usage[] =
     "repeated\n"
     "  --health-probe-bind-address ADDR  /healthz and /readyz; default :8081, 0 = none\n"
     "  --metrics-bind-address ADDR       /metrics; default 0 = none\n"
+    "  --metrics-secure[=true|false]     /metrics over TLS, for whom the API server allows it; "
+    "default false\n"
+    "  --metrics-cert-path DIR           tls.crt and tls.key for that; default: made up at start\n"
     "  --leader-elect[=true|false]       lead only while holding a Lease; default false\n"
     "  --leader-elect-lease-duration D   how long others respect it; default 15s\n"
     "  --leader-elect-renew-deadline D   how long a leader goes on unrenewed; default 10s\n"
@@ -94,6 +99,8 @@ enum flag {
     FLAG_ACCOUNT_VAR,
     FLAG_HEALTH,
     FLAG_METRICS,
+    FLAG_METRICS_SECURE,
+    FLAG_METRICS_CERT,
     FLAG_LEADER_ELECT,
     FLAG_LEASE_DURATION,
     FLAG_RENEW_DEADLINE,
@@ -114,6 +121,8 @@ static const char *const flag_names[] = {
     [FLAG_ACCOUNT_VAR] = "--account-var",
     [FLAG_HEALTH] = "--health-probe-bind-address",
     [FLAG_METRICS] = "--metrics-bind-address",
+    [FLAG_METRICS_SECURE] = "--metrics-secure",
+    [FLAG_METRICS_CERT] = "--metrics-cert-path",
     [FLAG_LEADER_ELECT] = "--leader-elect",
     [FLAG_LEASE_DURATION] = "--leader-elect-lease-duration",
     [FLAG_RENEW_DEADLINE] = "--leader-elect-renew-deadline",
@@ -126,21 +135,26 @@ static const char *const flag_names[] = {
     [FLAG_HELP] = "--help",
 };
 
-static int read_switch(bool *on, const char *value)
+static int bad_value(enum flag flag, const char *expected, const char *value)
+{
+    (void)fprintf(stderr, "penstock: %s: expected %s, found %s\n%s", flag_names[flag], expected,
+                  value, usage);
+    return EXIT_USAGE;
+}
+
+static int read_switch(bool *on, enum flag flag, const char *value)
 {
     *on = value == NULL || strcmp(value, "true") == 0;
     if (*on || strcmp(value, "false") == 0)
         return 0;
-    return usage_error("--leader-elect: expected true or false, found", value);
+    return bad_value(flag, "true or false", value);
 }
 
 static int read_duration(int64_t *ms, enum flag flag, const char *value)
 {
     if (codec_duration(ps_str(value), ms) && *ms > 0)
         return 0;
-    (void)fprintf(stderr, "penstock: %s: expected a duration above 0 like 15s, found ",
-                  flag_names[flag]);
-    return usage_error(value, NULL);
+    return bad_value(flag, "a duration above 0 like 15s", value);
 }
 
 static const char *address(const char *value)
@@ -172,8 +186,13 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
     case FLAG_METRICS:
         options->metrics_address = address(value);
         return 0;
+    case FLAG_METRICS_SECURE:
+        return read_switch(&options->metrics_secure, flag, value);
+    case FLAG_METRICS_CERT:
+        options->metrics_cert_dir = value;
+        return 0;
     case FLAG_LEADER_ELECT:
-        return read_switch(&options->leader_elect, value);
+        return read_switch(&options->leader_elect, flag, value);
     case FLAG_LEASE_DURATION:
         return read_duration(&options->lease.duration_ms, flag, value);
     case FLAG_RENEW_DEADLINE:
@@ -222,7 +241,7 @@ static int read_flags(struct options *options, int argc, char **argv)
         const int flag = find_flag(argv[i]);
         const char *equals = strchr(argv[i], '=');
         const bool bare = flag == FLAG_VERSION || flag == FLAG_HELP;
-        const bool alone = bare || flag == FLAG_LEADER_ELECT;
+        const bool alone = bare || flag == FLAG_LEADER_ELECT || flag == FLAG_METRICS_SECURE;
 
         if (flag < 0 || (bare && equals != NULL))
             return usage_error("unknown flag or argument", argv[i]);
@@ -393,7 +412,7 @@ static int live(struct program *program, const struct options *options,
                 const struct kube_config *config, struct operator_options *operator_options)
 {
     struct ps_err err = {0};
-    struct kube_client *client = NULL;
+    struct kube_client *client = NULL, *reviewer = NULL;
 
     program->loop = loop_new();
     loop_measure(program->loop, program->metrics);
@@ -402,11 +421,15 @@ static int live(struct program *program, const struct options *options,
     if (rc == 0) {
         operator_options->lease = program->lease;
         client = start_client(program, config);
+        if (options->metrics_secure)
+            reviewer = kube_client_new(program->loop, config, USER_AGENT);
+        operator_options->reviewer = reviewer;
         rc = run(program, client, operator_options, &err);
     }
     if (rc != 0)
         ps_log(PS_LOG_ERROR, "start", "error", err.message, NULL);
     kube_client_free(client);
+    kube_client_free(reviewer);
     kube_lease_free(program->lease);
     loop_free(program->loop);
     return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -445,6 +468,7 @@ static int start(struct options *options)
         .instance = instance ? instance : "penstock",
         .health_address = options->health_address,
         .metrics_address = options->metrics_address,
+        .metrics_cert_dir = options->metrics_cert_dir,
         .metrics = program.metrics,
         .account_vars = &options->account_vars,
     };
@@ -468,6 +492,9 @@ int main(int argc, char **argv, char **environment_list)
     ps_arena_init(&options.arena);
     ps_log_set_clock(loop_wall_ms);
     int rc = read_flags(&options, argc, argv);
+
+    if (rc == 0 && options.metrics_cert_dir != NULL && !options.metrics_secure)
+        rc = usage_error("--metrics-cert-path: without --metrics-secure it means nothing", NULL);
 
     if (rc == 0) {
         codec_init();

@@ -11,9 +11,9 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-#define CHAIN_MAX   10                         /* certificates behind the first */
-#define OWN_VALID_S (10 * 365 * 24 * 60 * 60L) /* it is made anew with each start */
-#define OWN_SKEW_S  3600L                      /* clocks of others */
+#define CHAIN_MAX   10         /* certificates behind the first */
+#define OWN_VALID_S 315360000L /* ten years: it is made anew with each start */
+#define OWN_SKEW_S  3600L      /* clocks of others */
 #define OWN_NAMES   "DNS:localhost,IP:127.0.0.1,IP:::1"
 
 /* ---- a certificate of our own making -------------------------------------------------------- */

@@ -63,4 +63,7 @@ int kube_config_parse(struct kube_config *config, struct ps_str text, const char
                       struct ps_err *err) PS_MUST_CHECK;
 void kube_config_fini(struct kube_config *config);
 
+/* A regular file whole, or an error that names it; NUL bytes in it are refused. */
+int kube_read_file(struct ps_buf *out, const char *path, struct ps_err *err) PS_MUST_CHECK;
+
 #endif

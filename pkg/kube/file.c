@@ -48,6 +48,11 @@ int kube__read_file(struct ps_buf *out, const char *path, struct ps_err *err)
     return code;
 }
 
+int kube_read_file(struct ps_buf *out, const char *path, struct ps_err *err)
+{
+    return kube__read_file(out, path, err);
+}
+
 char *kube__read_token(const char *path, struct ps_err *err)
 {
     char *token = NULL;

@@ -12,12 +12,14 @@
  *   slots.c     how launches stand towards the limit of their account
  *   admin.c     health endpoints
  *   measure.c   metrics
+ *   guard.[ch]  who may read them
  *   operator.c  wiring, start and stop
  */
 #ifndef PS_OPERATOR_INTERNAL_H
 #define PS_OPERATOR_INTERNAL_H
 
 #include "exec/exec.h"
+#include "operator/guard.h"
 #include "operator/operator.h"
 #include "operator/slots.h"
 #include "operator/store.h"
@@ -66,6 +68,7 @@ struct controller {
     struct exec *exec;
     struct loop_queue *queue;
     struct http_server *admin, *scraped; /* health, metrics; NULL: none */
+    struct operator__guard *guard;       /* of scraped; or NULL */
     struct operator__measures measures;
     struct loop_timer *trim; /* set while there was work since memory was given back */
     bool trim_due;

@@ -215,6 +215,18 @@ static void init_account_vars(struct controller *op, const struct model_properti
     }
 }
 
+static int guard_metrics(struct controller *op, const struct operator_options *options,
+                         struct ps_err *err)
+{
+    op->guard = operator__guard_new(
+        &(struct operator__guard_options){.loop = op->loop,
+                                          .client = options->reviewer,
+                                          .server = op->scraped,
+                                          .cert_dir = options->metrics_cert_dir},
+        err);
+    return op->guard != NULL ? 0 : ps_fail_prefix(err, "metrics");
+}
+
 static int listen_for(struct controller *op, const struct operator_options *options,
                       struct ps_err *err)
 {
@@ -229,7 +241,7 @@ static int listen_for(struct controller *op, const struct operator_options *opti
         if (op->scraped == NULL)
             return ps_fail_prefix(err, "metrics");
     }
-    return 0;
+    return options->reviewer != NULL && op->scraped != NULL ? guard_metrics(op, options, err) : 0;
 }
 
 struct controller *operator_new(struct loop *loop, struct kube_client *client,
@@ -311,6 +323,7 @@ void operator_free(struct controller *op)
         return;
     if (op->admin != NULL)
         http_server_free(op->admin);
+    operator__guard_free(op->guard);
     if (op->scraped != NULL)
         http_server_free(op->scraped);
     if (op->start_call != NULL)

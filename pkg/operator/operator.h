@@ -17,7 +17,11 @@ struct operator_options {
     const char *instance;        /* name of the pod, for events */
     const char *health_address;  /* NULL: no health endpoints */
     const char *metrics_address; /* of /metrics; NULL: none */
-    struct metrics *metrics;     /* what it counts into; outlives it. NULL: nothing is counted */
+    /* Not NULL: /metrics is served over TLS, to whom the API server allows it; the client asks it,
+     * is the caller's, and has no fence. */
+    struct kube_client *reviewer;
+    const char *metrics_cert_dir; /* tls.crt and tls.key; NULL: a certificate of its own making */
+    struct metrics *metrics;      /* what it counts into; outlives it. NULL: nothing is counted */
     const struct model_properties *account_vars;
     /* NULL: it leads from the start. Else it is a standby, with its caches in step, until
      * operator_lead; the lease is the caller's, who fences the client with it. */

@@ -88,6 +88,7 @@ POD = ("Deployment", RELEASE, "spec", "template")
 CONTAINER = (*POD, "spec", "containers", 0)
 SERVICE = ("Service", "penstock-metrics")
 METRICS = {"metrics.enabled": True}
+SECURE = {**METRICS, "metrics.secure": True}
 ELECT = {"leaderElection.enabled": True}
 ALONE = {"leaderElection.enabled": False}
 BUDGET = {"podDisruptionBudget.enabled": True}
@@ -123,6 +124,9 @@ EFFECTS = {
                  {"name": "TZ", "value": "UTC"}),
     "metrics.enabled": ({"metrics.enabled": False}, True, (*CONTAINER, "args"), "--metrics-bind-address=0.0.0.0:8080"),
     "metrics.port": (METRICS, 9090, (*SERVICE, "spec", "ports", 0, "port"), 9090),
+    "metrics.secure": (METRICS, True, (*CONTAINER, "args"), "--metrics-secure=true"),
+    "metrics.certSecret": (SECURE, "tls", (*POD, "spec", "volumes"), [
+        {"name": "metrics-cert", "secret": {"secretName": "tls"}}]),
     "metrics.service.annotations": (METRICS, {"prometheus.io/scrape": "true"}, (
         *SERVICE, "metadata", "annotations"), {"prometheus.io/scrape": "true"}),
     "serviceAccount.create": ({}, False, ("ServiceAccount", RELEASE), GONE),
@@ -215,6 +219,8 @@ REFUSED = [
     ({"extraArgs": ["debug"]}, ["extraArgs/0"]),
     ({"metrics.port": 80}, ["metrics/port", "1,024"]),
     ({"metrics.port": 8081, **METRICS}, ["metrics.port is 8081", "/healthz"]),
+    ({"metrics.certSecret": "tls"}, ["metrics.certSecret", "metrics.secure"]),
+    ({"metrics.certSecret": "T"}, ["metrics/certSecret"]),
     ({"podLabels": {"app.kubernetes.io/name": "x"}}, [
         "podLabels has app.kubernetes.io/name", "remove it"]),
     ({"podDisruptionBudget.maxUnavailable": "half"}, ["podDisruptionBudget/maxUnavailable"]),
@@ -228,6 +234,23 @@ def test_bad_values_are_refused_with_words(helm, values, words):
     done = helm.run("template", RELEASE, CHART, *sets(values))
     assert done.returncode != 0 and not done.stdout
     assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_secure_metrics_grant_two_reviews_and_a_role_for_readers(helm):
+    """(test_metrics.py has the same rules.)"""
+    objects = helm.template({**SECURE, "metrics.certSecret": "tls"})
+    added = {k: o for k, o in objects.items() if k not in helm.template(METRICS)}
+    assert {k for k, _ in added} == {"ClusterRole", "ClusterRoleBinding"}
+    assert [(r["resources"], r["verbs"]) for r in
+            objects["ClusterRole", "penstock-metrics-auth"]["rules"]] == [
+                (["tokenreviews"], ["create"]), (["subjectaccessreviews"], ["create"])]
+    assert objects["ClusterRoleBinding", "penstock-metrics-auth"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": RELEASE, "namespace": SPACE}]
+    assert objects["ClusterRole", "penstock-metrics-reader"]["rules"] == [
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    container = at(objects, CONTAINER)
+    mount, = container["volumeMounts"]
+    assert "--metrics-cert-path=" + mount["mountPath"] in container["args"]
 
 
 def rules(objects):
@@ -364,7 +387,7 @@ def test_every_value_is_taken_by_the_api_server(site):
     together = {path: value for path, (_, value, _, _) in EFFECTS.items()
                 if path not in ("crds.install", "serviceAccount.create", "rbac.create")}
     objects = site.helm.template({**together, "priorityClassName": "system-cluster-critical"})
-    assert len(objects) == 3 + 8
+    assert len(objects) == 3 + 11
     site.kubectl.apply(*objects.values(),
                        extra=("--dry-run=server", "--server-side", "--validate=strict"))
     site.kubectl.delete("namespace", SPACE)

@@ -50,6 +50,9 @@ app.kubernetes.io/component: operator
 {{- if and .Values.metrics.enabled (eq (int .Values.metrics.port) 8081) -}}
 {{- fail "metrics.port is 8081, which is the port of /healthz and /readyz; take another one" -}}
 {{- end -}}
+{{- if and .Values.metrics.certSecret (not (and .Values.metrics.enabled .Values.metrics.secure)) -}}
+{{- fail "metrics.certSecret is set, but there is no TLS: set metrics.enabled and metrics.secure to true, or certSecret to \"\"" -}}
+{{- end -}}
 {{- range $label, $_ := .Values.podLabels -}}
 {{- if has $label (list "app.kubernetes.io/name" "app.kubernetes.io/component" "app.kubernetes.io/part-of") -}}
 {{- fail (printf "podLabels has %s, which the chart sets itself; remove it" $label) -}}
