@@ -29,7 +29,7 @@ struct options {
     struct kube_lease_options lease; /* its namespace: NULL = the operator's */
     char **environment;
     bool metrics_secure;
-    const char *metrics_cert_dir;
+    const char *metrics_cert_dir, *debug_address;
     struct ps_arena arena;
     struct model_properties account_vars;
 };
@@ -49,6 +49,7 @@ static const char usage[] =
     "  --metrics-secure[=true|false]     /metrics over TLS, for whom the API server allows it; "
     "default false\n"
     "  --metrics-cert-path DIR           tls.crt and tls.key for that; default: made up at start\n"
+    "  --debug-bind-address ADDR         /debug, on loopback only; default 0 = none\n"
     "  --leader-elect[=true|false]       lead only while holding a Lease; default false\n"
     "  --leader-elect-lease-duration D   how long others respect it; default 15s\n"
     "  --leader-elect-renew-deadline D   how long a leader goes on unrenewed; default 10s\n"
@@ -101,6 +102,7 @@ enum flag {
     FLAG_METRICS,
     FLAG_METRICS_SECURE,
     FLAG_METRICS_CERT,
+    FLAG_DEBUG,
     FLAG_LEADER_ELECT,
     FLAG_LEASE_DURATION,
     FLAG_RENEW_DEADLINE,
@@ -122,6 +124,7 @@ static const char *const flag_names[] = {
     [FLAG_HEALTH] = "--health-probe-bind-address",
     [FLAG_METRICS] = "--metrics-bind-address",
     [FLAG_METRICS_SECURE] = "--metrics-secure",
+    [FLAG_DEBUG] = "--debug-bind-address",
     [FLAG_METRICS_CERT] = "--metrics-cert-path",
     [FLAG_LEADER_ELECT] = "--leader-elect",
     [FLAG_LEASE_DURATION] = "--leader-elect-lease-duration",
@@ -188,6 +191,9 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
         return 0;
     case FLAG_METRICS_SECURE:
         return read_switch(&options->metrics_secure, flag, value);
+    case FLAG_DEBUG:
+        options->debug_address = address(value);
+        return 0;
     case FLAG_METRICS_CERT:
         options->metrics_cert_dir = value;
         return 0;
@@ -469,6 +475,7 @@ static int start(struct options *options)
         .health_address = options->health_address,
         .metrics_address = options->metrics_address,
         .metrics_cert_dir = options->metrics_cert_dir,
+        .debug_address = options->debug_address,
         .metrics = program.metrics,
         .account_vars = &options->account_vars,
     };

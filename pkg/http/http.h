@@ -133,6 +133,8 @@ void http_server_guard(struct http_server *server, http_guard_fn *guard, void *s
  * nobody's. */
 void http_server_decide(struct http_server *server, uint64_t ticket, int status);
 void http_server_free(struct http_server *server);
+/* Is it an address as http_server_new takes it, that only this host can reach? */
+bool http_is_loopback(const char *address);
 int http_server_port(const struct http_server *server);
 
 #endif

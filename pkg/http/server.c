@@ -416,6 +416,20 @@ static int parse_address(const char *text, struct sockaddr_storage *address, str
     return 0;
 }
 
+bool http_is_loopback(const char *address)
+{
+    struct sockaddr_storage parsed;
+
+    memset(&parsed, 0, sizeof(parsed));
+    if (parse_address(address, &parsed, NULL) != 0)
+        return false;
+    if (parsed.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&parsed)->sin6_addr);
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&parsed;
+
+    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+}
+
 static int listen_on(struct http_server *server, const char *text, struct ps_err *err)
 {
     struct sockaddr_storage address;

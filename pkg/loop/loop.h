@@ -139,6 +139,26 @@ void loop_queue_resume(struct loop_queue *queue);
 /* Counts workqueue_…{controller,name}; both are `name`; the depth also by priority. Once, before
  * the first key; the registry outlives the queue. */
 void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const char *name);
+
+enum loop_key_state {
+    LOOP_KEY_DELAYED, /* its time has not come */
+    LOOP_KEY_READY,   /* … it has */
+    LOOP_KEY_RUNNING
+};
+
+/* How a key stands; borrowed. */
+struct loop_queue_key {
+    const char *key, *group; /* group NULL: in none */
+    enum loop_level level;
+    enum loop_key_state state;
+    int64_t for_ms; /* that long it runs, or is due; negative: so long until it is */
+    bool again;     /* runs, and was added meanwhile */
+    bool failed;    /* its last run has */
+};
+
+/* Calls with each of them, in no order; look must not change the queue. */
+void loop_queue_each(const struct loop_queue *queue,
+                     void (*look)(void *self, const struct loop_queue_key *key), void *self);
 size_t loop_queue_running(const struct loop_queue *queue);
 size_t loop_queue_waiting(const struct loop_queue *queue);
 

@@ -413,6 +413,38 @@ void loop_queue_measure(struct loop_queue *queue, struct metrics *metrics, const
     loop__queue_metrics_init(&queue->metrics, metrics, name, collect, queue);
 }
 
+static struct loop_queue_key look_at(const struct item *item)
+{
+    static const enum loop_key_state states[] = {[ITEM_DELAYED] = LOOP_KEY_DELAYED,
+                                                 [ITEM_READY] = LOOP_KEY_READY,
+                                                 [ITEM_RUNNING] = LOOP_KEY_RUNNING};
+
+    const bool running = item->state == ITEM_RUNNING;
+
+    return (struct loop_queue_key){.key = item->key,
+                                   .group = item->turn.group->name,
+                                   .level = item->turn.level,
+                                   .state = states[item->state],
+                                   .for_ms = running ? (loop_now_ns() - item->since_ns) / NS_PER_MS
+                                                     : loop_now_ms() - item->turn.due_ms,
+                                   .again = item->again,
+                                   .failed = item->backoff.delay_ms > 0};
+}
+
+void loop_queue_each(const struct loop_queue *queue,
+                     void (*look)(void *self, const struct loop_queue_key *key), void *self)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&queue->items, &at, &key, &value)) {
+        const struct loop_queue_key found = look_at(value);
+
+        look(self, &found);
+    }
+}
+
 size_t loop_queue_running(const struct loop_queue *queue)
 {
     return queue->running;

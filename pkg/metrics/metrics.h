@@ -108,4 +108,8 @@ void metrics_print(struct metrics *metrics, struct ps_buf *out);
  * …_max_fds, …_start_time_seconds, and penstock_build_info{version}. */
 void metrics_process(struct metrics *metrics, const char *version, int64_t started_wall_ms);
 
+/* In bytes, as the allocator counts them: handed out, free in its hands, and taken from the system
+ * in all. */
+void metrics_heap(size_t *used, size_t *spare, size_t *taken);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -136,4 +137,13 @@ void metrics_process(struct metrics *metrics, const char *version, int64_t start
     metrics_set(metrics_value(metrics, &start_desc, NULL), started_wall_ms);
     metrics_set(metrics_value(metrics, &build_desc, &version), 1);
     metrics_hook_new(metrics, collect, process)->owned = true;
+}
+
+void metrics_heap(size_t *used, size_t *spare, size_t *taken)
+{
+    const struct mallinfo2 info = mallinfo2();
+
+    *used = info.uordblks + info.hblkhd;
+    *spare = info.fordblks;
+    *taken = info.arena + info.hblkhd;
 }

@@ -13,6 +13,7 @@
  *   admin.c     health endpoints
  *   measure.c   metrics
  *   guard.[ch]  who may read them
+ *   debug.c     how everything stands, as JSON
  *   operator.c  wiring, start and stop
  */
 #ifndef PS_OPERATOR_INTERNAL_H
@@ -69,6 +70,7 @@ struct controller {
     struct loop_queue *queue;
     struct http_server *admin, *scraped; /* health, metrics; NULL: none */
     struct operator__guard *guard;       /* of scraped; or NULL */
+    struct http_server *debug;           /* or NULL */
     struct operator__measures measures;
     struct loop_timer *trim; /* set while there was work since memory was given back */
     bool trim_due;
@@ -205,5 +207,8 @@ bool operator__may_tell(const struct controller *op);
 
 /* admin.c */
 int operator__admin(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);
+
+/* debug.c */
+int operator__debug(void *self, struct ps_str path, struct ps_buf *body, const char **content_type);
 
 #endif

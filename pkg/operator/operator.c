@@ -227,9 +227,24 @@ static int guard_metrics(struct controller *op, const struct operator_options *o
     return op->guard != NULL ? 0 : ps_fail_prefix(err, "metrics");
 }
 
+static int debug_at(struct controller *op, const char *address, struct ps_err *err)
+{
+    if (address == NULL)
+        return 0;
+    if (!http_is_loopback(address)) {
+        return ps_fail(err, PS_EINVAL,
+                       "debug: %s: expected an address of this host alone, like 127.0.0.1:6060",
+                       address);
+    }
+    op->debug = http_server_new(op->loop, address, operator__debug, op, err);
+    return op->debug != NULL ? 0 : ps_fail_prefix(err, "debug");
+}
+
 static int listen_for(struct controller *op, const struct operator_options *options,
                       struct ps_err *err)
 {
+    if (debug_at(op, options->debug_address, err) != 0)
+        return err->code;
     if (options->health_address != NULL) {
         op->admin = http_server_new(op->loop, options->health_address, operator__admin, op, err);
         if (op->admin == NULL)
@@ -323,6 +338,7 @@ void operator_free(struct controller *op)
         return;
     if (op->admin != NULL)
         http_server_free(op->admin);
+    http_server_free(op->debug);
     operator__guard_free(op->guard);
     if (op->scraped != NULL)
         http_server_free(op->scraped);

@@ -17,6 +17,7 @@ struct operator_options {
     const char *instance;        /* name of the pod, for events */
     const char *health_address;  /* NULL: no health endpoints */
     const char *metrics_address; /* of /metrics; NULL: none */
+    const char *debug_address;   /* of /debug, on loopback; NULL: none */
     /* Not NULL: /metrics is served over TLS, to whom the API server allows it; the client asks it,
      * is the caller's, and has no fence. */
     struct kube_client *reviewer;

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secured metrics: the real API server says whose token it is and what they may. The operator is a
-standby for ever, so that it does nothing else."""
+standby for ever, so that it does nothing else. And /debug of it."""
 
 import base64
 import concurrent.futures
 import datetime
 import http.client
+import json
 import ssl
+import urllib.request
 
 import pytest
 from exposition import parse
@@ -22,9 +24,10 @@ class Scraped(Operator):
     service_account = "penstock-scraped"
 
     def flags(self):
-        self.metrics_port = self.free_port()
+        self.metrics_port, self.debug_port = self.free_port(), self.free_port()
         return [*super().flags(), "--leader-elect", "--leader-elect-resource-name", LEASE,
-                "--metrics-bind-address", "127.0.0.1:%d" % self.metrics_port, "--metrics-secure"]
+                "--metrics-bind-address", "127.0.0.1:%d" % self.metrics_port, "--metrics-secure",
+                "--debug-bind-address", "127.0.0.1:%d" % self.debug_port]
 
     def wait_ready(self):
         wait_for(lambda: self.scrape() == (401, None), "the operator's /metrics")
@@ -121,6 +124,17 @@ def test_who_may_read_the_metrics(scraped, kubectl):
         assert {s for s, _ in pool.map(lambda _: scraped.scrape(reader), range(60))} == {200}
     log = scraped.log_text()
     assert all(t not in log for t in (reader, stranger, signature))
+
+
+def test_debug_shows_a_standby(scraped):
+    with urllib.request.urlopen("http://127.0.0.1:%d/debug" % scraped.debug_port) as answer:
+        text = answer.read().decode()
+    shown = json.loads(text)
+    assert scraped.token not in text
+    assert shown["lease"] == {"leading": False, "elected": True, "mayWrite": False,
+                              "holder": "somebody"}
+    assert {w["resource"]: w for w in shown["watches"]}["pods"]["inStep"] is False  # may not list
+    assert not shown["queue"]["open"] and not shown["queue"]["running"]
 
 
 def test_without_permission_to_ask_nobody_may(scraped, kubectl):
