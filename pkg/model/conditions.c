@@ -8,7 +8,15 @@ void model_condition_set(struct model_conditions *list, const char *type, bool s
                          const char *reason, const char *message)
 {
     ps_assert(list->count < MODEL_CONDITIONS_MAX);
-    list->items[list->count++] = (struct model_condition){type, status, reason, message};
+    list->items[list->count++] = (struct model_condition){
+        .type = type, .status = status, .reason = reason, .message = message};
+}
+
+void model_condition_set_unknown(struct model_conditions *list, const char *type,
+                                 const char *reason, const char *message)
+{
+    model_condition_set(list, type, false, reason, message);
+    list->items[list->count - 1].unknown = true;
 }
 
 const struct json_t *model_condition_find(const struct json_t *conditions, const char *type)
@@ -38,7 +46,7 @@ static struct json_t *message_json(const char *message)
 static struct json_t *condition_json(const struct model_condition *c, const struct json_t *previous,
                                      int64_t generation, int64_t now_ms)
 {
-    const char *status = c->status ? "True" : "False";
+    const char *status = c->unknown ? "Unknown" : c->status ? "True" : "False";
     const struct json_t *old = model_condition_find(previous, c->type);
     const char *since = js_path_str(old, "lastTransitionTime");
     char now[PS_TIME_TEXT_SIZE];

@@ -228,6 +228,7 @@ const char *model_lower(struct ps_arena *arena, const char *text);
 struct model_condition {
     const char *type;
     bool status;
+    bool unknown; /* nobody can tell at the moment: neither True nor False */
     const char *reason, *message;
 };
 
@@ -238,6 +239,9 @@ struct model_conditions {
 
 void model_condition_set(struct model_conditions *list, const char *type, bool status,
                          const char *reason, const char *message);
+/* "Unknown". */
+void model_condition_set_unknown(struct model_conditions *list, const char *type,
+                                 const char *reason, const char *message);
 /* The JSON array; lastTransitionTime is kept from `previous` (a status's conditions, or NULL) where
  * the status did not flip, else now. New reference. */
 struct json_t *model_conditions_json(const struct model_conditions *list,

@@ -475,6 +475,13 @@ static void conditions_keep_their_time(void **state)
     assert_string_equal(js_path_str(model_condition_find(second, "Accepted"), "lastTransitionTime"),
                         "2026-10-29T01:02:03Z");
     assert_string_equal(js_path_str(model_condition_find(second, "Accepted"), "reason"), "A2");
+    list.count = 0;
+    model_condition_set_unknown(&list, "Ready", "R3", "m");
+    struct json_t *third PS_AUTO_JS = model_conditions_json(&list, second, 4, 1793235725000);
+
+    assert_string_equal(js_path_str(model_condition_find(third, "Ready"), "status"), "Unknown");
+    assert_string_equal(js_path_str(model_condition_find(third, "Ready"), "lastTransitionTime"),
+                        "2026-10-29T01:02:05Z");
     assert_null(model_condition_find(second, "Other"));
     assert_null(model_condition_find(NULL, "Ready"));
 }
