@@ -22,9 +22,13 @@
 #define MODEL_LABEL_APP          "penstock.dev/app"
 #define MODEL_LABEL_REVISION     "penstock.dev/revision"
 #define MODEL_LABEL_REGISTRY     "penstock.dev/app-registry"
-#define MODEL_ANNOTATION_OWNER   "penstock.dev/owner" /* <kind>/<namespace>/<name> */
+#define MODEL_LABEL_ACCOUNT_UID  "penstock.dev/account-uid" /* of a child in another cluster */
+#define MODEL_LABEL_CREDENTIALS  "penstock.dev/credentials" /* "true": an account's Secret */
+#define MODEL_ANNOTATION_OWNER   "penstock.dev/owner"       /* <kind>/<namespace>/<name> */
 #define MODEL_ANNOTATION_REDEPLOY                                                                  \
     "penstock.dev/redeploy" /* on a stream: read registry and account anew */
+#define MODEL_ANNOTATION_CLUSTERS                                                                  \
+    "penstock.dev/clusters" /* on a stream or launch: remote accounts where children may be */
 #define MODEL_ANNOTATION_SUSPENDED   "penstock.dev/replicas-before-suspend"
 #define MODEL_ANNOTATION_BODY_HASH   "penstock.dev/body-hash"  /* of a child: what we wrote */
 #define MODEL_ANNOTATION_FIXED_HASH  "penstock.dev/fixed-hash" /* … of what cannot be changed */

@@ -44,7 +44,7 @@ static size_t text_length(const char *text, size_t max)
     return n + 1;
 }
 
-/* The texts of projections: all their pointers. */
+/* The texts of projections: all their pointers but `cluster`, which is not their own. */
 static const struct text_field texts[] = {
 #define F(member, max, owner)                                                                      \
     {                                                                                              \
@@ -71,9 +71,11 @@ static const struct text_field texts[] = {
     F(body_hash, TEXT_MAX, EVERYBODY),
     F(fixed_hash, TEXT_MAX, WORKLOADS),
     F(installation, TEXT_MAX, EVERYBODY),
+    F(account_uid, TEXT_MAX, EVERYBODY),
     F(platform, TEXT_MAX, OURSELVES),
     F(stream_name, TEXT_MAX, OURSELVES),
     F(platforms, MODEL__PLATFORMS_MAX, OURSELVES),
+    F(clusters, MODEL__PLATFORMS_MAX, OURSELVES),
     F(end_reason, TEXT_MAX, JOBS),
     F(end_message, TEXT_MAX, JOBS),
     F(deadline, TEXT_MAX, JOBS),

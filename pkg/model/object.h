@@ -89,10 +89,14 @@ struct model_object {
     bool suspended;     /* a Job's condition: its pods were told to go */
     bool stopped;       /* a Job's annotation: it was us who suspended it */
     bool pod_ready;
+    /* Where it stands: NULL the operator's own cluster, else the name of the account that leads
+     * there. Not read from the object but set by whoever keeps it, and borrowed from him. */
+    const char *cluster;
     const char *namespace, *name, *uid, *rv;
     const char *owner, *owner_uid, *app; /* annotation and labels of ours */
     const char *body_hash;               /* annotation */
     const char *installation;            /* label */
+    const char *account_uid;             /* label */
     const char *app_id;                  /* Job, Pod: label spring-app-id */
     const char *phase;                   /* Pod, Namespace, StreamDeployment */
     int64_t revision;                    /* label; -1 = none */
@@ -106,6 +110,7 @@ struct model_object {
              * spec.streamName with their defaults; and all accounts that the spec names, parted by
              * commas */
             const char *platform, *stream_name, *platforms;
+            const char *clusters; /* annotation */
             /* TaskLaunch: as its status has them */
             enum model_task_phase task_phase;
             enum model_attempt_state attempt_state;

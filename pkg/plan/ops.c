@@ -38,6 +38,7 @@ void plan__op(struct plan *plan, struct plan_op op)
     op.namespace = ps_arena_dup(&plan->arena, op.namespace);
     op.name = ps_arena_dup(&plan->arena, op.name);
     op.uid = ps_arena_dup(&plan->arena, op.uid);
+    op.cluster = ps_arena_dup(&plan->arena, op.cluster);
     plan->ops = ps_xrealloc(plan->ops, (plan->op_count + 1) * sizeof(*plan->ops));
     plan->ops[plan->op_count++] = op;
 }
@@ -50,6 +51,7 @@ void plan__delete(struct plan *plan, int stage, const struct model_object *objec
                                     .namespace = object->namespace,
                                     .name = object->name,
                                     .uid = object->uid,
+                                    .cluster = object->cluster,
                                     .foreground = object->kind == MODEL_STATEFUL_SET});
 }
 
@@ -62,8 +64,10 @@ void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, 
     }
     if (plan->need_count == PLAN_NEEDS_MAX) /* the rest is asked for by the next pass */
         return;
-    plan->needs[plan->need_count++] = (struct plan_need){
-        kind, ps_arena_dup(&plan->arena, namespace), ps_arena_dup(&plan->arena, name)};
+    plan->needs[plan->need_count++] =
+        (struct plan_need){.kind = kind,
+                           .namespace = ps_arena_dup(&plan->arena, namespace),
+                           .name = ps_arena_dup(&plan->arena, name)};
 }
 
 const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
@@ -159,6 +163,7 @@ static struct json_t *op_json(const struct plan_op *op)
 
     js_set_int(json, "stage", op->stage);
     js_set_str(json, "verb", verb_name(op->verb));
+    js_set_str(json, "cluster", op->cluster);
     js_set_str(json, "kind", model_kind_name(op->kind));
     js_set_str(json, "namespace", op->namespace);
     js_set_str(json, "name", op->name);
@@ -180,6 +185,7 @@ struct json_t *plan_json(const struct plan *plan)
     for (size_t i = 0; i < plan->need_count; i++) {
         struct json_t *need = js_object();
 
+        js_set_str(need, "cluster", plan->needs[i].cluster);
         js_set_str(need, "kind", model_kind_name(plan->needs[i].kind));
         js_set_str(need, "namespace", plan->needs[i].namespace);
         js_set_str(need, "name", plan->needs[i].name);

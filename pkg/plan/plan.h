@@ -39,6 +39,7 @@ struct plan_fact {
     const char *namespace, *name;
     enum plan_seen seen;
     const struct json_t *object; /* when PRESENT */
+    const char *cluster;         /* as in the need */
 };
 
 /* What went wrong with an operation of an earlier plan of this key. */
@@ -48,6 +49,7 @@ struct plan_trouble {
     int code;            /* PS_E… */
     const char *reason;  /* the server's, or "" */
     const char *message; /* for people */
+    const char *cluster; /* as in the operation */
 };
 
 /* How the account's limit of concurrent tasks stands for one launch. */
@@ -60,17 +62,49 @@ struct plan_slots {
 struct plan_rival {
     const char *namespace, *name, *uid;
     const char *stream_name;
-    const char *const *targets; /* namespaces; none of accounts that are not there */
+    const char *const *targets;         /* namespaces; none of accounts that are not there */
+    const char *const *target_clusters; /* of each of them; as plan_cluster.name */
     size_t target_count;
     const char *cluster_id; /* of its accounts; NULL: unsaid */
     int64_t created_ms;
+};
+
+/* In any state but OWN and SYNCED, what is known of the cluster was seen earlier: objects that are
+ * not seen may be there, and operations and needs for it are not carried out. */
+enum plan_cluster_state {
+    PLAN_CLUSTER_OWN,        /* the operator's */
+    PLAN_CLUSTER_NO_SECRET,  /* there is no such Secret, or it lacks the label */
+    PLAN_CLUSTER_BAD_SECRET, /* it cannot be used */
+    PLAN_CLUSTER_CONNECTING, /* nothing is known of it yet, or not all again; no failure so far */
+    PLAN_CLUSTER_REFUSED,    /* it answers, and refuses the credential, or what we have to see */
+    PLAN_CLUSTER_AWAY,       /* it does not answer, or not as an API server does */
+    PLAN_CLUSTER_ELSEWHERE,  /* it answers, and is not the one of the account's status.target.uid,
+                                or of the first contact */
+    PLAN_CLUSTER_SYNCED,
+};
+
+/* Where an account leads. */
+struct plan_cluster {
+    const char *name; /* NULL: the operator's own, else that of the account that leads there */
+    const char *account_uid; /* of that account; label of all children there */
+    enum plan_cluster_state state;
+    const char *message; /* why it is not SYNCED, for people; NULL: nothing to be said */
+    bool known;          /* its objects have been seen completely since the operator started */
+    /* What it is known by: the uid of the account's namespace there or, when the account names
+     * none, of kube-system. As observed last; NULL: not known, or (SYNCED) there is no such
+     * namespace. */
+    const char *uid;
+    const char *server, *version; /* NULL: not known */
 };
 
 /* An account that a CR names. */
 struct plan_platform {
     const char *name;
     const struct model_account *account; /* NULL: there is none */
-    const struct model_object *target;   /* the namespace it leads to; NULL: there is none */
+    /* The namespace it leads to; NULL: there is none, or the cluster is not SYNCED and it was not
+     * seen before. */
+    const struct model_object *target;
+    const struct plan_cluster *cluster; /* NULL: the operator's own, or there is no account */
 };
 
 struct plan_snapshot {
@@ -86,7 +120,8 @@ struct plan_snapshot {
 
     /* Deployments, StatefulSets, Services, ControllerRevisions (of a stream) or Jobs (of a task)
      * whose owner annotation names this CR, and the pods of its apps. Complete: the watches were in
-     * step when the snapshot was taken. */
+     * step when the snapshot was taken. Those in other clusters, too: complete when it is SYNCED,
+     * else as seen last. */
     const struct model_object *const *children;
     size_t child_count;
     const struct model_object *const *pods;
@@ -102,6 +137,10 @@ struct plan_snapshot {
     /* Of a stream. A hash of all that its spec is rendered from: the spec itself, accounts,
      * registry; 0 = not known. And what the last plan has left in `rendered`, or 0. */
     uint64_t sources, rendered;
+    /* All other clusters that accounts lead to. Where the CR's annotation penstock.dev/clusters
+     * names one that is not among them, the account is gone. */
+    const struct plan_cluster *const *clusters;
+    size_t cluster_count;
 };
 
 /* ---- plan ------------------------------------------------------------------------------------ */
@@ -124,11 +163,13 @@ struct plan_op {
     bool partial;                 /* patch: of an object that may differ elsewhere, too */
     struct json_t *body;          /* owned by the plan; patches carry resourceVersion */
     int stage;                    /* from 0; a failed stage ends the plan */
+    const char *cluster;          /* plan_cluster.name: where; NULL: the operator's own */
 };
 
 struct plan_need {
     enum model_kind kind;
     const char *namespace, *name;
+    const char *cluster; /* where; NULL: the operator's own */
 };
 
 struct plan_event {
@@ -173,6 +214,16 @@ struct json_t *plan_json(const struct plan *plan);
 
 /* ---- accounts -------------------------------------------------------------------------------- */
 
+/* Who would lose something if the credential went. */
+struct plan_uses {
+    /* Streams and launches that have something there, or may have: by their annotation
+     * penstock.dev/clusters, or as owners of children there. */
+    int64_t users;
+    const char *const *names; /* the first of them: "StreamDeployment cars/foo" */
+    size_t name_count;
+    int64_t children; /* of ours there, as seen last */
+};
+
 struct plan_account_snapshot {
     int64_t now_ms;
     const struct model_account *account;
@@ -181,6 +232,11 @@ struct plan_account_snapshot {
     const char *version;                         /* of that server; NULL: not known yet */
     int64_t streams;                             /* that name the account */
     int64_t running_tasks, waiting_tasks;
+    const struct json_t *object;        /* the account's, for its finalizers */
+    const struct plan_cluster *cluster; /* NULL: it leads to the operator's own */
+    struct plan_uses uses;              /* of that cluster, through this account */
+    const struct plan_trouble *troubles;
+    size_t trouble_count;
 };
 
 struct plan *plan_account(const struct plan_account_snapshot *snapshot) PS_MUST_CHECK;

@@ -248,7 +248,8 @@ static void a_deployment_is_projected(void **state)
         project(MODEL_DEPLOYMENT,
                 "{" META ", 'labels': {'penstock.dev/owner-uid': 'cr', 'penstock.dev/app': 'a', "
                 "'penstock.dev/revision': '12',"
-                " 'penstock.dev/installation': 'i'}, 'annotations': {'penstock.dev/owner': "
+                " 'penstock.dev/installation': 'i', 'penstock.dev/account-uid': 'a'}, "
+                "'annotations': {'penstock.dev/owner': "
                 "'StreamDeployment/cars/foo',"
                 " 'penstock.dev/replicas-before-suspend': '3'}}, 'spec': {'replicas': 2}, "
                 "'status': {'observedGeneration': 3,"
@@ -262,6 +263,7 @@ static void a_deployment_is_projected(void **state)
     assert_string_equal(o->owner_uid, "cr");
     assert_string_equal(o->app, "a");
     assert_string_equal(o->installation, "i");
+    assert_string_equal(o->account_uid, "a");
     assert_int_equal(o->revision, 12);
     assert_int_equal(o->generation, 4);
     assert_int_equal(o->replicas, 2);

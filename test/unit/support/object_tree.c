@@ -34,6 +34,7 @@ static void read_metadata(struct model_object *o, const struct json_t *object)
     o->owner_uid = label(object, MODEL_LABEL_OWNER_UID);
     o->app = label(object, MODEL_LABEL_APP);
     o->installation = label(object, MODEL_LABEL_INSTALLATION);
+    o->account_uid = label(object, MODEL_LABEL_ACCOUNT_UID);
     o->body_hash = annotation(object, MODEL_ANNOTATION_BODY_HASH);
     if (revision == NULL || !ps_str_to_i64(ps_str(revision), &o->revision))
         o->revision = -1;
@@ -92,6 +93,7 @@ static void read_stream(struct model_object *o, const struct json_t *object, str
     o->stream_name = name ? name : o->name;
     read_platforms(o, object, arena);
     o->phase = js_path_str(object, "status.phase");
+    o->clusters = annotation(object, MODEL_ANNOTATION_CLUSTERS);
 }
 
 static void read_task(struct model_object *o, const struct json_t *object)
@@ -103,6 +105,7 @@ static void read_task(struct model_object *o, const struct json_t *object)
 
     o->platform = platform ? platform : "default";
     o->platforms = o->platform;
+    o->clusters = annotation(object, MODEL_ANNOTATION_CLUSTERS);
     o->task_phase = model_task_phase_of(js_path_str(object, "status.phase"));
     o->attempt_state = model_attempt_state_of(js_path_str(step, "state"));
 }

@@ -156,12 +156,12 @@ static void read_troubles(struct snapshot *self)
     for (size_t i = 0; i < js_len(list); i++) {
         const struct json_t *from = js_at(list, i);
 
-        troubles[i] = (struct plan_trouble){snapshot_kind(js_path_str(from, "kind")),
-                                            js_path_str(from, "namespace"),
-                                            js_path_str(from, "name"),
-                                            code_of(js_path_str(from, "code")),
-                                            js_path_str(from, "reason"),
-                                            js_path_str(from, "message")};
+        troubles[i] = (struct plan_trouble){.kind = snapshot_kind(js_path_str(from, "kind")),
+                                            .namespace = js_path_str(from, "namespace"),
+                                            .name = js_path_str(from, "name"),
+                                            .code = code_of(js_path_str(from, "code")),
+                                            .reason = js_path_str(from, "reason"),
+                                            .message = js_path_str(from, "message")};
     }
     for (size_t i = 0; i < js_len(rivals); i++) {
         const struct json_t *from = js_at(rivals, i);
