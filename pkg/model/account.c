@@ -119,14 +119,45 @@ static int read_max_tasks(struct ps_arena *arena, const struct json_t *spec,
     return 0;
 }
 
+/* An account whose cluster can't be read must not be taken for one of the operator's own: then
+ * cluster_secret is "", which is no Secret's name. */
+static int read_cluster(struct ps_arena *arena, const struct json_t *spec,
+                        struct model_account *account)
+{
+    const struct model__reader r = {arena, &account->problem};
+    const struct json_t *cluster = js_path(spec, "kubernetes.cluster");
+    const struct json_t *ref = js_get(cluster, "secretRef");
+    const char *name = NULL;
+
+    if (cluster == NULL)
+        return 0;
+    account->cluster_secret = "";
+    if (js_type(ref) != JS_OBJECT) {
+        return ps_fail(r.err, PS_EINVAL,
+                       "spec.kubernetes.cluster.secretRef: expected an object with the name of a "
+                       "Secret, found %s",
+                       ref ? js_type_name(ref) : "nothing");
+    }
+    if (model__text(&r, ref, "spec.kubernetes.cluster.secretRef", "name", &name) != 0)
+        return r.err->code;
+    if (name == NULL || *name == '\0') {
+        return ps_fail(r.err, PS_EINVAL,
+                       "spec.kubernetes.cluster.secretRef.name: expected the name of a Secret in "
+                       "the namespace of the operator, found nothing");
+    }
+    account->cluster_secret = name;
+    return 0;
+}
+
 static int read_spec(struct ps_arena *arena, const struct json_t *spec,
                      struct model_account *account)
 {
     const char *type = js_path_str(spec, "type");
     struct ps_err *err = &account->problem;
 
-    /* First: whatever else is wrong, who may use it is known. */
-    if (model__access(&(struct model__reader){arena, err}, spec, &account->access) != 0)
+    /* First: whatever else is wrong, it is known where it leads and who may use it. */
+    if (read_cluster(arena, spec, account) != 0 ||
+        model__access(&(struct model__reader){arena, err}, spec, &account->access) != 0)
         return err->code;
     if (!ps_streq(type, "Kubernetes")) {
         return ps_fail(err, PS_EINVAL, "spec.type: expected Kubernetes, found %s",

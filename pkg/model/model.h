@@ -125,6 +125,9 @@ struct model_account {
     int64_t generation;
     bool deleting, has_finalizer;
     const char *namespace; /* NULL: the namespace of the CR */
+    /* spec.kubernetes.cluster.secretRef.name: of a Secret in the operator's namespace that leads to
+     * another cluster. NULL: the operator's own cluster; "": another, but the spec is wrong. */
+    const char *cluster_secret;
     struct model_access access;
     struct model_policy policy;
     const char *cluster_id; /* spec.binder.clusterId: which brokers its apps reach; NULL: unsaid */

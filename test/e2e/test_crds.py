@@ -31,6 +31,10 @@ def an_account(**spec):
     return changed(account("a", "somewhere"), **spec)
 
 
+def a_remote_account(cluster):
+    return an_account(kubernetes={"namespace": "somewhere", "cluster": cluster})
+
+
 def a_launch(**spec):
     return changed(task("t", "default"), **spec)
 
@@ -57,6 +61,7 @@ def many(count):
 
 # --- PlatformAccount -------------------------------------------------------------------------
 
+SECRET_RULE = "expected the name of a Secret: lower-case letters, digits, \"-\" and \".\""
 QUANTITIES = "expected quantities, such as 500m, 2 or 2Gi, not below zero"
 NAMESPACE_RULE = "expected the name of a namespace: lower-case letters, digits and \"-\""
 INTEGER_OR_STRING = "must be of type integer,string"
@@ -76,6 +81,16 @@ BAD_ACCOUNTS = [
      "spec.kubernetes.namespace: Too long: may not be more than 63"),
     ("unknown member", an_account(kubernetes={"namespaces": "x"}),
      'unknown field "spec.kubernetes.namespaces"'),
+    ("cluster without a Secret", a_remote_account({}),
+     "spec.kubernetes.cluster.secretRef: Required value"),
+    ("Secret without a name", a_remote_account({"secretRef": {}}),
+     "spec.kubernetes.cluster.secretRef.name: Required value"),
+    ("Secret of another namespace", a_remote_account({"secretRef": {"name": "a/b"}}),
+     "spec.kubernetes.cluster.secretRef.name: Invalid value: … " + SECRET_RULE),
+    ("empty Secret", a_remote_account({"secretRef": {"name": ""}}), SECRET_RULE),
+    ("address beside the Secret",
+     a_remote_account({"secretRef": {"name": "a"}, "server": "https://x"}),
+     'unknown field "spec.kubernetes.cluster.server"'),
     ("member of a later release", an_account(cloudFoundry={}), 'unknown field "spec.cloudFoundry"'),
     ("allowed names are no list", an_account(allowedNamespaces={"names": "cars"}),
      'spec.allowedNamespaces.names in body must be of type array: "string"'),
@@ -155,6 +170,7 @@ BAD_ACCOUNTS = [
 GOOD_ACCOUNTS = [
     ("the namespace of the stream", account("a")),
     ("a namespace", account("a", "kafka-namespace")),
+    ("another cluster", a_remote_account({"secretRef": {"name": "gpu.zone-1"}})),
     ("nested and flat properties", an_account(properties={
         "limits": {"memory": "2Gi"}, "requests.cpu": "100m", "readinessProbeDelay": 180,
         "list": ["a", {"b": True}]}, streamProperties={"limits.memory": "3Gi"})),
@@ -174,7 +190,7 @@ GOOD_ACCOUNTS = [
         {"key": "team", "operator": "NotIn", "values": ["x", "y"]},
         {"key": "team", "operator": "Exists"}, {"key": "old", "operator": "DoesNotExist"}]}})),
 ]
-del GOOD_ACCOUNTS[3][1]["spec"]["applicationProperties"]["stream"][""]
+del GOOD_ACCOUNTS[4][1]["spec"]["applicationProperties"]["stream"][""]
 
 # --- StreamDeployment ------------------------------------------------------------------------
 
@@ -418,6 +434,9 @@ GOOD_LAUNCHES = [
 
 NAMESPACE_FIXED = ("spec.kubernetes.namespace: Invalid value: the namespace of an account can't be "
                    "set, changed or removed later, since apps may run there; create another account")
+CLUSTER = {"cluster": {"secretRef": {"name": "a"}}}
+CLUSTER_FIXED = ("spec.kubernetes.cluster: Invalid value: the cluster of an account can't be set, "
+                 "changed or removed later, since apps may run there; create another account")
 NAME_FIXED = ("spec.streamName: Invalid value: the name of a stream can't be set, changed or "
               "removed later, since destinations and consumer groups are named by it; create "
               "another StreamDeployment")
@@ -429,6 +448,11 @@ NO_CHANGES = [
      NAMESPACE_FIXED),
     ("no namespace any more", an_account(), {"kubernetes": {"namespace": None}}, NAMESPACE_FIXED),
     ("a namespace at last", account("a"), {"kubernetes": {"namespace": "x"}}, NAMESPACE_FIXED),
+    ("a cluster at last", an_account(), {"kubernetes": CLUSTER}, CLUSTER_FIXED),
+    ("another cluster", an_account(kubernetes=CLUSTER),
+     {"kubernetes": {"cluster": {"secretRef": {"name": "b"}}}}, CLUSTER_FIXED),
+    ("no cluster any more", an_account(kubernetes=CLUSTER), {"kubernetes": {"cluster": None}},
+     CLUSTER_FIXED),
     ("no block any more", an_account(), {"kubernetes": None}, "needs the block spec.kubernetes"),
     ("another stream name", a_stream(streamName="a"), {"streamName": "b"}, NAME_FIXED),
     ("no stream name any more", a_stream(streamName="a"), {"streamName": None}, NAME_FIXED),

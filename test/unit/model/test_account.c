@@ -256,6 +256,17 @@ static void bad_accounts_say_where(void **state)
          "the property maximumConcurrentTasks: expected an integer from 0 to 100000, found x"},
         {"{'spec': {'type': 'Kubernetes', 'properties': {'maximumConcurrentTasks': 100001}}}",
          "maximumConcurrentTasks"},
+
+#define CLUSTER(json) "{'spec': {'type': 'Kubernetes', 'kubernetes': {'cluster': " json "}}}"
+        {CLUSTER("{}"), "spec.kubernetes.cluster.secretRef: expected an object with the name of a "
+                        "Secret, found nothing"},
+        {CLUSTER("null"), "cluster.secretRef: expected an object"},
+        {CLUSTER("'gpu'"), "cluster.secretRef: expected an object"},
+        {CLUSTER("{'secretRef': 'gpu'}"), "found a string"},
+        {CLUSTER("{'secretRef': {}}"), "cluster.secretRef.name: expected the name of a Secret"},
+        {CLUSTER("{'secretRef': {'name': ''}}"), "secretRef.name: expected the name of a Secret"},
+        {CLUSTER("{'secretRef': {'name': 7}}"),
+         "spec.kubernetes.cluster.secretRef.name: expected a string, found an integer"},
     };
     const struct model_properties none = {0};
     struct ps_arena arena;
@@ -268,6 +279,41 @@ static void bad_accounts_say_where(void **state)
 
         if (account->problem.code == 0 || strstr(account->problem.message, rows[i].message) == NULL)
             fail_msg("%s: %s", rows[i].json, account->problem.message);
+    }
+    ps_arena_fini(&arena);
+}
+
+/* Also where the spec is wrong: what can't be read is never the operator's own cluster. */
+static void the_cluster_of_an_account(void **state)
+{
+    static const struct {
+        const char *json, *secret;
+    } rows[] = {
+        {"{'spec': {'type': 'Kubernetes', 'kubernetes': {}}}", NULL},
+        {CLUSTER("{'secretRef': {'name': 'gpu'}}"), "gpu"},
+        {CLUSTER("{'secretRef': {'name': ''}}"), ""},
+        {CLUSTER("{'secretRef': {'name': 7}}"), ""},
+        {CLUSTER("{}"), ""},
+        {CLUSTER("null"), ""},
+        {"{'spec': {'type': 'Nomad', 'kubernetes': {'cluster': {'secretRef': {'name': 'gpu'}}}}}",
+         "gpu"},
+        {"{'spec': {'type': 'Kubernetes', 'allowedNamespaces': 7, 'kubernetes': "
+         "{'cluster': {'secretRef': {'name': 'gpu'}}}}}",
+         "gpu"},
+    };
+    const struct model_properties none = {0};
+    struct ps_arena arena;
+
+    (void)state;
+    ps_arena_init(&arena);
+    for (size_t i = 0; i < PS_ARRAY_LEN(rows); i++) {
+        struct json_t *json PS_AUTO_JS = parse(rows[i].json);
+        const struct model_account *account = model_account_read(&arena, json, &none);
+        const char *secret = account->cluster_secret;
+
+        if (secret == NULL || rows[i].secret == NULL ? secret != rows[i].secret
+                                                     : strcmp(secret, rows[i].secret) != 0)
+            fail_msg("%s: %s", rows[i].json, secret ? secret : "(own)");
     }
     ps_arena_fini(&arena);
 }
@@ -479,6 +525,7 @@ int main(void)
         cmocka_unit_test(an_account_is_read),
         cmocka_unit_test(usage_and_limit_have_defaults),
         cmocka_unit_test(bad_accounts_say_where),
+        cmocka_unit_test(the_cluster_of_an_account),
         cmocka_unit_test(spellings_are_relaxed),
         cmocka_unit_test(secret_keys),
         cmocka_unit_test(long_secret_keys),
