@@ -196,6 +196,7 @@ static int use_account(struct apps *a, struct plan__app *app)
                             platform_field(a, app->label), name);
     }
     app->platform = name;
+    app->cluster = plan__cluster_of(platform->account);
     app->namespace = plan__target_of(a->s, platform->account);
     return platform->account == a->g.account ? 0 : check_account(a, platform->account);
 }

@@ -21,8 +21,7 @@ bool plan__need_bodies(struct plan__pass *pass)
         return true;
     if (pass->remembered && plan__stream_bodies(pass))
         return true;
-    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION,
-                                             pass->current->namespace, pass->current->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__key_of(pass->current));
 
     if (fact == NULL || fact->seen != PLAN_PRESENT ||
         plan__revision_read(pass->arena, fact->object, &loaded, NULL, &err) != 0)
@@ -45,8 +44,7 @@ static const struct model_object *revision_with(struct plan__pass *pass,
             plan__manifest_read(pass->arena, pass->own[i]->manifest, &manifest, &err) != 0) {
             continue;
         }
-        const struct plan__object *there =
-            plan__objects_find(&manifest, o->kind, o->namespace, o->name);
+        const struct plan__object *there = plan__objects_find(&manifest, plan__key(o));
 
         if (there != NULL && there->changed_in == number) {
             return pass->own[i];
@@ -67,28 +65,32 @@ static struct json_t *body_in(struct plan__pass *pass, const struct plan__object
     if (revision == NULL) {
         return NULL;
     }
-    const struct plan_fact *fact =
-        plan__ask(pass->plan, pass->s, MODEL_REVISION, revision->namespace, revision->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__key_of(revision));
 
     *wait = fact == NULL;
     if (fact == NULL || fact->seen != PLAN_PRESENT ||
         plan__revision_read(pass->arena, fact->object, &old, NULL, &err) != 0) {
         return NULL;
     }
-    const struct plan__object *before = plan__objects_find(&old, o->kind, o->namespace, o->name);
+    const struct plan__object *before = plan__objects_find(&old, plan__key(o));
     struct json_t *body = before ? js_ref(before->body) : NULL;
 
     plan__objects_fini(&old);
     return body;
 }
 
+/* A child in another cluster comes after the revision that tells of it: it may be out of sight when
+ * the next pass looks. */
 static void create_op(struct plan__pass *pass, const struct plan__object *o, struct json_t *body)
 {
-    plan__op(pass->plan, (struct plan_op){.stage = STAGE_CHILDREN,
+    const bool after = o->cluster != NULL && pass->current == NULL;
+
+    plan__op(pass->plan, (struct plan_op){.stage = after ? STAGE_REMOVE : STAGE_CHILDREN,
                                           .verb = PLAN_CREATE,
                                           .kind = o->kind,
                                           .namespace = o->namespace,
                                           .name = o->name,
+                                          .cluster = o->cluster,
                                           .body = body});
 }
 
@@ -96,8 +98,10 @@ static void create_op(struct plan__pass *pass, const struct plan__object *o, str
 
 static struct plan__place place_of(const struct plan__pass *pass, const struct plan__object *o)
 {
-    return (struct plan__place){
-        .namespace = o->namespace, .installation = pass->s->installation, .stream = &pass->stream};
+    return (struct plan__place){.namespace = o->namespace,
+                                .account_uid = plan__account_uid(pass->s, o->cluster),
+                                .installation = pass->s->installation,
+                                .stream = &pass->stream};
 }
 
 static const char *component(enum model_kind kind)
@@ -189,15 +193,16 @@ static bool knows_all_accounts(const struct plan_snapshot *s)
  * created outside the namespaces that the accounts lead to, whatever a revision says. */
 static bool may_create(struct plan__pass *pass, const struct plan__object *o)
 {
-    if (plan__reach(pass->s, o->namespace) == PLAN__OPEN)
+    if (plan__reach(pass->s, o->cluster, o->namespace) == PLAN__OPEN)
         return true;
     if (knows_all_accounts(pass->s) && pass->refused_reason == NULL) {
         pass->refused_reason = "RevisionUnreadable";
         pass->refused_message = ps_arena_printf(
             pass->arena,
             "the revision in force wants %s %s/%s, but no PlatformAccount that the spec names "
-            "leads to namespace %s; delete the revision to make a new one from the spec",
-            model_kind_name(o->kind), o->namespace, o->name, o->namespace);
+            "leads to namespace %s%s%s; delete the revision to make a new one from the spec",
+            model_kind_name(o->kind), o->namespace, o->name, o->namespace,
+            o->cluster ? " of the cluster of " : "", o->cluster ? o->cluster : "");
     }
     return false;
 }
@@ -206,6 +211,12 @@ static bool may_create(struct plan__pass *pass, const struct plan__object *o)
  * nothing else is in the new one's way. True while it is there. */
 static bool numbers_are_taken(struct plan__pass *pass, const struct plan__object *o)
 {
+    const char *unseen = plan__unseen_numbers(pass, o);
+
+    if (unseen != NULL) {
+        pass->replacing = unseen;
+        return true;
+    }
     for (size_t i = 0; o->kind == MODEL_STATEFUL_SET && i < pass->own_count; i++) {
         const struct model_object *old = pass->own[i];
 
@@ -216,8 +227,8 @@ static bool numbers_are_taken(struct plan__pass *pass, const struct plan__object
             "app %s: StatefulSet %s/%s waits until the instances of %s/%s are gone: two of one "
             "number must not run",
             o->app, o->namespace, o->name, old->namespace, old->name);
-        if (!old->deleting &&
-            plan__ask(pass->plan, pass->s, o->kind, o->namespace, o->name) != NULL)
+        if (!old->deleting && plan__is_open(pass->s, old->cluster) &&
+            plan__ask(pass->plan, pass->s, plan__key(o)) != NULL)
             plan__delete(pass->plan, STAGE_REMOVE, old);
         return true;
     }
@@ -226,7 +237,7 @@ static bool numbers_are_taken(struct plan__pass *pass, const struct plan__object
 
 static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 {
-    const struct plan_fact *fact = plan__fact(pass->s, o->kind, o->namespace, o->name);
+    const struct plan_fact *fact = plan__fact(pass->s, plan__key(o));
 
     if (fact != NULL && fact->seen == PLAN_PRESENT) {
         found_holder(pass, o, fact->object);
@@ -247,6 +258,7 @@ static void patch_op(struct plan__pass *pass, const struct plan__object *o,
                                           .kind = o->kind,
                                           .namespace = o->namespace,
                                           .name = o->name,
+                                          .cluster = o->cluster,
                                           .partial = !plan__is_proven(pass, child),
                                           .body = body});
 }
@@ -397,7 +409,7 @@ static void suspend_child(struct plan__pass *pass, const struct plan__object *o,
 /* True when something has to be done for which the object's body must be known. */
 static bool differs(const struct plan__pass *pass, const struct plan__object *o)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const struct model_object *child = plan__own_child(pass, o);
 
     if (child == NULL)
         return true;
@@ -409,9 +421,11 @@ static bool differs(const struct plan__pass *pass, const struct plan__object *o)
  * may still be stopped. A child that is missing elsewhere is told of, see may_create. */
 static bool is_held_back(const struct plan__pass *pass, const struct plan__object *o)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
-    const enum plan__reach reach = plan__reach(pass->s, o->namespace);
+    const struct model_object *child = plan__own_child(pass, o);
+    const enum plan__reach reach = plan__reach(pass->s, o->cluster, o->namespace);
 
+    if (!plan__is_open(pass->s, o->cluster) || reach == PLAN__AWAY)
+        return true;
     if (!pass->barred && (reach == PLAN__OPEN || (child == NULL && reach == PLAN__ELSEWHERE)))
         return false;
     return child == NULL || !pass->stream.suspend || !suspend_differs(pass, o, child);
@@ -419,11 +433,14 @@ static bool is_held_back(const struct plan__pass *pass, const struct plan__objec
 
 static void one_child(struct plan__pass *pass, const struct plan__object *o)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
-    const enum plan__reach reach = plan__reach(pass->s, o->namespace);
+    const struct model_object *child = plan__own_child(pass, o);
+    const enum plan__reach reach = plan__reach(pass->s, o->cluster, o->namespace);
 
     if (is_held_back(pass, o)) {
-        pass->held_back |= pass->barred || reach == PLAN__BARRED;
+        pass->held_back |=
+            (pass->barred || reach == PLAN__BARRED) && plan__is_open(pass->s, o->cluster);
+        if (reach == PLAN__AWAY && plan__is_open(pass->s, o->cluster))
+            pass->preparing = o->cluster;
     } else if (child == NULL) {
         missing_child(pass, o);
     } else if (child->revision != o->changed_in && reach == PLAN__OPEN && !pass->barred) {
@@ -443,7 +460,7 @@ static bool is_replaced(const struct plan__pass *pass, const struct model_object
 
         if (!model_is_workload(o->kind) || !ps_streq(o->app, old->app))
             continue;
-        const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+        const struct model_object *child = plan__own_child(pass, o);
 
         return child != NULL && (child->replicas == 0 || child->ready >= child->replicas);
     }
@@ -455,9 +472,8 @@ static void remove_rest(struct plan__pass *pass)
     for (size_t i = 0; i < pass->own_count && !pass->busy; i++) {
         const struct model_object *o = pass->own[i];
 
-        if (o->kind == MODEL_REVISION || o->deleting ||
-            plan__objects_find(&pass->objects, o->kind, o->namespace, o->name) != NULL ||
-            !is_replaced(pass, o))
+        if (o->kind == MODEL_REVISION || o->deleting || !plan__is_open(pass->s, o->cluster) ||
+            plan__objects_find(&pass->objects, plan__key_of(o)) != NULL || !is_replaced(pass, o))
             continue;
         plan__delete(pass->plan, STAGE_REMOVE, o);
     }
@@ -469,7 +485,9 @@ static void prune_history(struct plan__pass *pass)
 {
     int64_t kept = 0;
 
-    for (size_t i = 0; i < pass->own_count && !pass->busy; i++) {
+    if (pass->busy || plan__needs_history(pass))
+        return;
+    for (size_t i = 0; i < pass->own_count; i++) {
         const struct model_object *o = pass->own[i];
 
         if (o->kind != MODEL_REVISION || o == pass->current || o->deleting)

@@ -52,8 +52,7 @@ static bool lost_revision(struct plan__pass *pass)
 {
     for (size_t i = 0; i < pass->own_count; i++) {
         const struct model_object *child = pass->own[i];
-        const struct plan__object *o =
-            plan__objects_find(&pass->fresh, child->kind, child->namespace, child->name);
+        const struct plan__object *o = plan__objects_find(&pass->fresh, plan__key_of(child));
 
         if (child->kind == MODEL_REVISION || child->deleting || o == NULL ||
             !ps_streq(child->body_hash, plan__object_hash(pass->arena, o)))
@@ -128,8 +127,7 @@ static void render_fresh(struct plan__pass *pass, const struct plan__objects *cu
 /* The data of the current revision; false while it has to be fetched, or cannot be read. */
 static bool load_current(struct plan__pass *pass, struct plan__objects *out, struct json_t **input)
 {
-    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, MODEL_REVISION,
-                                             pass->current->namespace, pass->current->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__key_of(pass->current));
     struct ps_err err;
 
     if (fact == NULL)
@@ -188,7 +186,7 @@ static void keep_numbers(struct plan__objects *fresh, const struct plan__objects
 {
     for (size_t i = 0; i < fresh->count; i++) {
         struct plan__object *o = &fresh->items[i];
-        const struct plan__object *before = plan__objects_find(old, o->kind, o->namespace, o->name);
+        const struct plan__object *before = plan__objects_find(old, plan__key(o));
 
         if (before != NULL && (!compare || js_equal(o->body, before->body)))
             o->changed_in = before->changed_in;
@@ -236,8 +234,7 @@ static void outdated_paths(struct plan__pass *pass, const struct plan__objects *
 
     for (size_t i = 0; i < pass->fresh.count; i++) {
         const struct plan__object *o = &pass->fresh.items[i];
-        const struct plan__object *before =
-            plan__objects_find(current, o->kind, o->namespace, o->name);
+        const struct plan__object *before = plan__objects_find(current, plan__key(o));
 
         if (before != NULL && js_equal(before->body, o->body))
             continue;
@@ -271,7 +268,7 @@ static void changed_rendering(struct plan__pass *pass, struct plan__objects *nam
         use_objects(pass, &current, pass->current->revision);
         return;
     }
-    if (pass->waiting_reason == NULL) {
+    if (pass->waiting_reason == NULL && !plan__changes_unseen(pass, &current)) {
         keep_numbers(&pass->fresh, &current, true);
         if (create_revision(pass, next_number(pass), input))
             pass->plan->summary = "new revision";

@@ -16,6 +16,7 @@ static void release(struct plan__pass *pass, const struct model_object *o)
                                           .kind = o->kind,
                                           .namespace = o->namespace,
                                           .name = o->name,
+                                          .cluster = o->cluster,
                                           .partial = true,
                                           .body = body});
 }
@@ -25,7 +26,9 @@ static bool end_child(struct plan__pass *pass, const struct model_object *o)
 {
     const bool orphan = pass->stream.orphan && o->kind != MODEL_REVISION;
 
-    if (!pass->stream.orphan && ps_streq(o->namespace, pass->stream.namespace))
+    if (!plan__is_open(pass->s, o->cluster))
+        return false; /* as the annotation says */
+    if (!pass->stream.orphan && plan__is_beside(pass->s, o))
         return false; /* collected with the CR */
     if (o->deleting)
         return true;
@@ -37,18 +40,25 @@ static bool end_child(struct plan__pass *pass, const struct model_object *o)
     return true;
 }
 
+/* What can be reached is removed meanwhile. The revisions stay to the end: they tell what stands
+ * elsewhere. */
 void plan__stream_cleanup(struct plan__pass *pass)
 {
+    const char *away = plan__first_away(pass->arena, pass->s, plan__recorded_clusters(pass->s->cr));
     size_t left = 0;
 
     pass->plan->summary = "going away";
     if (!pass->stream.has_finalizer)
         return;
-    for (size_t i = 0; i < pass->own_count; i++)
-        left += end_child(pass, pass->own[i]);
-    if (left == 0) {
-        plan__let_go(pass->plan, MODEL_STREAM, pass->stream.object);
-    } else {
+    for (size_t i = 0; i < pass->own_count; i++) {
+        if (away == NULL || pass->own[i]->kind != MODEL_REVISION)
+            left += end_child(pass, pass->own[i]);
+    }
+    if (away != NULL)
+        plan__tell_blocked(pass->plan, pass->s, away);
+    if (left > 0) {
         pass->plan->summary = pass->stream.orphan ? "release its objects" : "remove its objects";
+    } else if (away == NULL) {
+        plan__let_go(pass->plan, MODEL_STREAM, pass->stream.object);
     }
 }

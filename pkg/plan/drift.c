@@ -115,6 +115,7 @@ static void correct(struct plan__pass *pass, const struct plan__object *o,
                                           .kind = o->kind,
                                           .namespace = o->namespace,
                                           .name = o->name,
+                                          .cluster = o->cluster,
                                           .partial = true, /* is it so now? */
                                           .body = patch});
     pass->correcting = true;
@@ -138,20 +139,24 @@ static void compare(struct plan__pass *pass, struct plan__object *o, const struc
     pass->drift_stays |= pass->barred && !pass->stream.report_drift;
     if (pass->stream.report_drift || pass->barred)
         return;
-    if (plan__reach(pass->s, o->namespace) == PLAN__OPEN) {
+    if (plan__reach(pass->s, o->cluster, o->namespace) == PLAN__OPEN) {
         correct(pass, o, live, diff);
     } else {
         pass->drift_stays = true;
     }
 }
 
-/* The child of the object, where it is at its revision: others are about to be written. */
+/* The child of the object, where it can be looked at and is at its revision: others are about to be
+ * written. */
 static const struct model_object *settled_child(const struct plan__pass *pass,
                                                 const struct plan__object *o)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const struct model_object *child = plan__own_child(pass, o);
 
-    return child != NULL && !child->deleting && child->revision == o->changed_in ? child : NULL;
+    return child != NULL && !child->deleting && child->revision == o->changed_in &&
+                   plan__is_open(pass->s, o->cluster)
+               ? child
+               : NULL;
 }
 
 static void look_at(struct plan__pass *pass, struct plan__object *o,
@@ -162,7 +167,7 @@ static void look_at(struct plan__pass *pass, struct plan__object *o,
         o->proven_rv = child->rv;
         return;
     }
-    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, o->kind, o->namespace, o->name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__key(o));
 
     if (fact == NULL)
         return;

@@ -12,6 +12,7 @@
  *   stateful.c    what a StatefulSet has that a Deployment has not
  *   revision.c    rendered objects <-> ControllerRevision
  *   platforms.[ch] accounts: where they lead, and who may use them
+ *   clusters.c    the clusters that they lead to, and clean-up there that has to wait
  *   stream.c      the pass: what stands in the way, and what is asked in which order
  *   choose.c      what is wanted, and which revision is in force
  *   remembered.c  what need not be rendered again to know that
@@ -19,6 +20,8 @@
  *   drift.c       what others have changed of it
  *   cleanup.c     the end of a stream
  *   owner.c       our finalizer on the CR, and whether it is live: streams and tasks
+ *   remote.c      other clusters: where it may have children, and what waits while one is away
+ *   state.c       how it stands with one app
  *   status.c      what to tell
  */
 #ifndef PS_PLAN_INTERNAL_H
@@ -39,7 +42,8 @@
 
 struct plan__app {
     const char *label, *name, *type, *version, *image;
-    const char *platform, *namespace;   /* its account, and where that leads to */
+    const char *platform;               /* its account */
+    const char *cluster, *namespace;    /* where that leads to; cluster NULL: the operator's own */
     struct model_properties properties; /* what the app sees, sorted by key */
     struct plan__settings settings;
     int64_t port;
@@ -71,6 +75,7 @@ const char *plan__account_problem(struct ps_arena *arena, const struct model_acc
 /* One rendered object of a stream. */
 struct plan__object {
     enum model_kind kind;
+    const char *cluster; /* NULL: the operator's own, else the account that leads there */
     const char *namespace, *name, *app;
     int64_t changed_in;  /* the revision that last changed it */
     struct json_t *body; /* owned by the set; NULL when only the manifest is known */
@@ -88,12 +93,24 @@ struct plan__objects {
 };
 
 void plan__objects_fini(struct plan__objects *set);
-const struct plan__object *plan__objects_find(const struct plan__objects *set, enum model_kind kind,
-                                              const char *namespace, const char *name);
+const struct plan__object *plan__objects_find(const struct plan__objects *set,
+                                              struct plan_need what);
+
+/* What to ask for to see it. */
+static inline struct plan_need plan__key(const struct plan__object *o)
+{
+    return (struct plan_need){o->kind, o->namespace, o->name, o->cluster};
+}
+
+static inline struct plan_need plan__key_of(const struct model_object *o)
+{
+    return (struct plan_need){o->kind, o->namespace, o->name, o->cluster};
+}
 
 /* Whose objects they are, and the version in the name of each app's workload. */
 struct plan__place {
-    const char *namespace; /* of the one object that is marked */
+    const char *namespace;   /* of the one object that is marked */
+    const char *account_uid; /* of the account that leads to its cluster; NULL: the operator's */
     const char *installation;
     const struct model_stream *stream;
     const struct plan__objects *current;        /* names are kept from there; may be NULL */
@@ -112,8 +129,9 @@ struct plan__mark {
     enum model_kind kind; /* of the owner */
     const char *namespace, *name, *uid;
     const char *installation;
-    const char *at;  /* the child's namespace */
-    const char *app; /* what the child is for */
+    const char *account_uid; /* of the account that leads to the child's cluster; NULL: our own */
+    const char *at;          /* the child's namespace */
+    const char *app;         /* what the child is for */
     const char *component;
     const char *number_label; /* the label that has the number */
     int64_t number;
@@ -190,14 +208,17 @@ struct plan *plan__new(void);
 void plan__op(struct plan *plan, struct plan_op op);
 /* While a StatefulSet is there, its numbers are taken: it goes after its pods. */
 void plan__delete(struct plan *plan, int stage, const struct model_object *object);
-void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name);
+void plan__need(struct plan *plan, struct plan_need what);
 void plan__event(struct plan *plan, bool warning, const char *reason, const char *note);
 void plan__wake(struct plan *plan, int64_t after_ms);
 /* 8 hex digits for names that hang on an object's uid: two objects of one name, one after the other
  * or in two namespaces, get different ones. */
 const char *plan__uid_digits(struct ps_arena *arena, const char *uid);
-/* owner.c: our finalizer put on the CR, or taken off. */
-void plan__hold(struct plan *plan, enum model_kind kind, const struct json_t *cr);
+/* owner.c: our finalizer put on the CR, with the clusters where it may have children (NULL: as they
+ * stand there), or taken off. Nothing is written that is there. */
+void plan__hold(struct plan *plan, enum model_kind kind, const struct json_t *cr,
+                const char *clusters);
+const char *plan__recorded_clusters(const struct json_t *cr);
 void plan__let_go(struct plan *plan, enum model_kind kind, const struct json_t *cr);
 /* Does a live read find the CR as the snapshot has it, there with that uid or gone? False: the read
  * is noted as a need, or the watch is behind; decide nothing now. */
@@ -208,8 +229,7 @@ const char *plan__trouble_reason(const struct plan_trouble *trouble);
 const char *plan__trouble_text(struct ps_arena *arena, const struct plan_trouble *trouble);
 /* The fact, or a NULL and the need noted when it is not known yet. */
 const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s,
-                                  enum model_kind kind, const char *namespace, const char *name);
-const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
-                                   const char *namespace, const char *name);
+                                  struct plan_need what);
+const struct plan_fact *plan__fact(const struct plan_snapshot *s, struct plan_need what);
 
 #endif

@@ -111,7 +111,8 @@ void plan__mark(struct json_t *metadata, const struct plan__mark *mark)
     js_set_str(labels, MODEL_LABEL_OWNER_UID, mark->uid);
     js_set_str(labels, MODEL_LABEL_APP, mark->app);
     js_set_str(labels, mark->number_label, ps_buf_text(&text));
-    if (ps_streq(mark->at, mark->namespace))
+    js_set_str(labels, MODEL_LABEL_ACCOUNT_UID, mark->account_uid);
+    if (mark->account_uid == NULL && ps_streq(mark->at, mark->namespace))
         own_reference(metadata, mark);
 }
 
@@ -124,7 +125,8 @@ void plan__unmark(struct json_t *metadata, const char *uid)
                                          MODEL_LABEL_INSTALLATION,
                                          MODEL_LABEL_OWNER_UID,
                                          MODEL_LABEL_APP,
-                                         MODEL_LABEL_REVISION};
+                                         MODEL_LABEL_REVISION,
+                                         MODEL_LABEL_ACCOUNT_UID};
     static const char *const annotations[] = {
         MODEL_ANNOTATION_OWNER, MODEL_ANNOTATION_BODY_HASH, MODEL_ANNOTATION_FIXED_HASH,
         MODEL_ANNOTATION_SUSPENDED, MODEL_ANNOTATION_CORRECTED};
@@ -148,6 +150,7 @@ void plan__own_labels(struct json_t *metadata, const struct plan__place *place, 
                                     .name = place->stream->name,
                                     .uid = place->stream->uid,
                                     .installation = place->installation,
+                                    .account_uid = place->account_uid,
                                     .at = place->namespace,
                                     .app = app,
                                     .component = component,
@@ -225,6 +228,11 @@ static struct json_t *workload(const struct render *r)
 
 /* ---- names that are kept --------------------------------------------------------------------- */
 
+static bool is_at(const struct render *r, const char *cluster, const char *namespace)
+{
+    return ps_streq(cluster, r->app->cluster) && ps_streq(namespace, r->app->namespace);
+}
+
 /* Can what is there under the name become what is rendered under it? */
 static bool fits(struct render *r, const char *name)
 {
@@ -233,7 +241,7 @@ static bool fits(struct render *r, const char *name)
         const struct model_object *c = r->place->children[i];
 
         if (c->kind != r->kind || c->fixed_hash == NULL || !ps_streq(c->name, name) ||
-            !ps_streq(c->namespace, r->app->namespace))
+            !is_at(r, c->cluster, c->namespace))
             continue;
         struct json_t *body PS_AUTO_JS = workload(r);
 
@@ -253,14 +261,14 @@ static const char *kept_name(struct render *r)
         const struct plan__object *o = &place->current->items[i];
 
         if (o->kind == r->kind && ps_streq(o->app, r->app->label) &&
-            ps_streq(o->namespace, r->app->namespace) && fits(r, o->name))
+            is_at(r, o->cluster, o->namespace) && fits(r, o->name))
             return o->name;
     }
     for (size_t i = 0; i < place->child_count; i++) {
         const struct model_object *c = place->children[i];
 
         if (c->kind == r->kind && !c->deleting && ps_streq(c->app, r->app->label) &&
-            ps_streq(c->namespace, r->app->namespace) && fits(r, c->name))
+            is_at(r, c->cluster, c->namespace) && fits(r, c->name))
             return c->name;
     }
     return NULL;
@@ -300,6 +308,7 @@ static void add_object(struct plan__objects *out, const struct render *r, enum m
                        const char *name, struct json_t *body)
 {
     out->items[out->count++] = (struct plan__object){.kind = kind,
+                                                     .cluster = r->app->cluster,
                                                      .namespace = r->app->namespace,
                                                      .name = name,
                                                      .app = r->app->label,
@@ -313,7 +322,8 @@ static bool hash_objects(struct ps_arena *arena, struct plan__objects *out)
 
     for (size_t i = 0; i < out->count; i++) {
         js_print(&text, out->items[i].body);
-        ps_buf_char(&text, '\n');
+        ps_buf_printf(&text, "\n%s%s", out->items[i].cluster ? out->items[i].cluster : "",
+                      out->items[i].cluster ? "\n" : "");
     }
     codec_sha256_hex(ps_buf_get(&text), out->hash);
     struct ps_str rest = {ps_arena_str(arena, ps_buf_get(&text)), text.n};
@@ -337,8 +347,8 @@ static int too_large(const char **reason, struct ps_err *err)
 static int check_distinct(const struct plan__objects *out, const struct render *r,
                           const char **reason, struct ps_err *err)
 {
-    const struct plan__object *other =
-        plan__objects_find(out, MODEL_SERVICE, r->app->namespace, r->service);
+    const struct plan__object *other = plan__objects_find(
+        out, (struct plan_need){MODEL_SERVICE, r->app->namespace, r->service, r->app->cluster});
 
     if (other == NULL)
         return 0;
@@ -396,13 +406,15 @@ void plan__objects_fini(struct plan__objects *set)
     set->count = 0;
 }
 
-const struct plan__object *plan__objects_find(const struct plan__objects *set, enum model_kind kind,
-                                              const char *namespace, const char *name)
+const struct plan__object *plan__objects_find(const struct plan__objects *set,
+                                              struct plan_need what)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->items[i].kind == kind && ps_streq(set->items[i].namespace, namespace) &&
-            ps_streq(set->items[i].name, name))
-            return &set->items[i];
+        const struct plan__object *o = &set->items[i];
+
+        if (o->kind == what.kind && ps_streq(o->namespace, what.namespace) &&
+            ps_streq(o->name, what.name) && ps_streq(o->cluster, what.cluster))
+            return o;
     }
     return NULL;
 }

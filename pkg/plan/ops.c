@@ -55,39 +55,46 @@ void plan__delete(struct plan *plan, int stage, const struct model_object *objec
                                     .foreground = object->kind == MODEL_STATEFUL_SET});
 }
 
-void plan__need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name)
+static bool is_same(const struct plan_need *a, const struct plan_need *b)
+{
+    return a->kind == b->kind && ps_streq(a->namespace, b->namespace) &&
+           ps_streq(a->name, b->name) && ps_streq(a->cluster, b->cluster);
+}
+
+void plan__need(struct plan *plan, struct plan_need what)
 {
     for (size_t i = 0; i < plan->need_count; i++) {
-        if (plan->needs[i].kind == kind && ps_streq(plan->needs[i].namespace, namespace) &&
-            ps_streq(plan->needs[i].name, name))
+        if (is_same(&plan->needs[i], &what))
             return;
     }
     if (plan->need_count == PLAN_NEEDS_MAX) /* the rest is asked for by the next pass */
         return;
     plan->needs[plan->need_count++] =
-        (struct plan_need){.kind = kind,
-                           .namespace = ps_arena_dup(&plan->arena, namespace),
-                           .name = ps_arena_dup(&plan->arena, name)};
+        (struct plan_need){.kind = what.kind,
+                           .namespace = ps_arena_dup(&plan->arena, what.namespace),
+                           .name = ps_arena_dup(&plan->arena, what.name),
+                           .cluster = ps_arena_dup(&plan->arena, what.cluster)};
 }
 
-const struct plan_fact *plan__fact(const struct plan_snapshot *s, enum model_kind kind,
-                                   const char *namespace, const char *name)
+const struct plan_fact *plan__fact(const struct plan_snapshot *s, struct plan_need what)
 {
     for (size_t i = 0; i < s->fact_count; i++) {
-        if (s->facts[i].kind == kind && ps_streq(s->facts[i].namespace, namespace) &&
-            ps_streq(s->facts[i].name, name))
-            return s->facts[i].seen == PLAN_UNKNOWN ? NULL : &s->facts[i];
+        const struct plan_fact *fact = &s->facts[i];
+        const struct plan_need about = {fact->kind, fact->namespace, fact->name, fact->cluster};
+
+        if (is_same(&about, &what))
+            return fact->seen == PLAN_UNKNOWN ? NULL : fact;
     }
     return NULL;
 }
 
 const struct plan_fact *plan__ask(struct plan *plan, const struct plan_snapshot *s,
-                                  enum model_kind kind, const char *namespace, const char *name)
+                                  struct plan_need what)
 {
-    const struct plan_fact *fact = plan__fact(s, kind, namespace, name);
+    const struct plan_fact *fact = plan__fact(s, what);
 
     if (fact == NULL)
-        plan__need(plan, kind, namespace, name);
+        plan__need(plan, what);
     return fact;
 }
 
@@ -115,8 +122,9 @@ const char *plan__uid_digits(struct ps_arena *arena, const char *uid)
 
 const char *plan__trouble_text(struct ps_arena *arena, const struct plan_trouble *t)
 {
-    return ps_arena_printf(arena, "%s %s%s%s: %s", model_kind_name(t->kind),
+    return ps_arena_printf(arena, "%s %s%s%s%s%s: %s", model_kind_name(t->kind),
                            t->namespace ? t->namespace : "", t->namespace ? "/" : "", t->name,
+                           t->cluster ? " on platform " : "", t->cluster ? t->cluster : "",
                            t->message);
 }
 

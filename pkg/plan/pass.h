@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared by the parts of a stream's pass: stream.c, choose.c, children.c, drift.c, cleanup.c,
- * status.c. */
+ * state.c, status.c, remote.c. */
 #ifndef PS_PLAN_PASS_H
 #define PS_PLAN_PASS_H
 
@@ -37,9 +37,14 @@ struct plan__pass {
     bool drift_stays;        /* where the stream may not write */
     const char *access_lost; /* why what runs may be changed no longer, or NULL */
     bool held_back;          /* because of that something was not written */
-    bool remembered;         /* `objects` are what is rendered, without their bodies */
-    bool busy;               /* operations are planned */
-    bool blind;              /* what the revision in force holds cannot be known */
+    const char *clusters;  /* where children may be, but for the own cluster: for the annotation */
+    const char *away;      /* of those in force the first that cannot be reached, or NULL */
+    const char *left_over; /* one that is in force no more and cannot be reached, or NULL */
+    const char *preparing; /* whose account is not ready for its first object yet, or NULL */
+    bool remembered;       /* `objects` are what is rendered, without their bodies */
+    bool hold;             /* the stream has to get our finalizer */
+    bool busy;             /* operations are planned */
+    bool blind;            /* what the revision in force holds cannot be known */
 };
 
 /* The first reason stays. */
@@ -67,7 +72,39 @@ bool plan__need_bodies(struct plan__pass *pass);
  */
 void plan__lay_over(struct json_t *onto, const struct json_t *from);
 void plan__stream_cleanup(struct plan__pass *pass);
-const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
-                                           const char *namespace, const char *name);
+/* remote.c: where children may be, and what cannot be reached of it; when the revision in force is
+ * chosen. */
+void plan__stream_clusters(struct plan__pass *pass);
+/* The annotation as it has to be; last. */
+void plan__stream_record(struct plan__pass *pass);
+/* May a StatefulSet of the app run where it cannot be seen? Its message, or NULL. */
+const char *plan__unseen_numbers(struct plan__pass *pass, const struct plan__object *o);
+/* Would the new revision ask of an object that cannot be seen what cannot be changed? */
+bool plan__changes_unseen(struct plan__pass *pass, const struct plan__objects *current);
+/* Do older revisions tell of objects that are not removed yet? */
+bool plan__needs_history(const struct plan__pass *pass);
+const struct model_object *plan__own_child(const struct plan__pass *pass,
+                                           const struct plan__object *o);
+
+/* ---- state.c --------------------------------------------------------------------------------- */
+
+enum plan__state {
+    PLAN__UNDEPLOYED,
+    PLAN__DEPLOYING,
+    PLAN__DEPLOYED,
+    PLAN__PARTIAL,
+    PLAN__FAILED,
+    PLAN__UNKNOWN, /* it cannot be seen */
+};
+
+struct plan__app_state {
+    enum plan__state state;
+    const char *reason, *message; /* NULL: nothing to say */
+    int64_t desired, ready;
+};
+
+struct plan__app_state plan__app_state(struct plan__pass *pass, const struct plan__object *o);
+/* What the status has of the app; NULL: nothing. */
+const struct json_t *plan__old_app(const struct plan__pass *pass, const char *label);
 
 #endif

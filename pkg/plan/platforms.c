@@ -16,17 +16,21 @@ const char *plan__target_of(const struct plan_snapshot *s, const struct model_ac
     return model_account_target(account, s->namespace);
 }
 
-enum plan__reach plan__reach(const struct plan_snapshot *s, const char *namespace)
+enum plan__reach plan__reach(const struct plan_snapshot *s, const char *cluster,
+                             const char *namespace)
 {
     enum plan__reach reach = PLAN__ELSEWHERE;
 
     for (size_t i = 0; i < s->platform_count; i++) {
         const struct model_account *account = s->platforms[i].account;
 
-        if (account == NULL || !ps_streq(plan__target_of(s, account), namespace))
+        if (account == NULL || !ps_streq(plan__cluster_of(account), cluster) ||
+            !ps_streq(plan__target_of(s, account), namespace))
             continue;
-        if (plan__is_allowed(s, account))
-            return PLAN__OPEN;
+        if (plan__is_allowed(s, account)) {
+            return plan__is_open(s, cluster) && plan__is_held(&s->platforms[i]) ? PLAN__OPEN
+                                                                                : PLAN__AWAY;
+        }
         reach = PLAN__BARRED;
     }
     return reach;

@@ -20,6 +20,7 @@ static uint64_t mix_child(uint64_t hash, const struct model_object *child)
     const uint64_t parts[] = {hash, (uint64_t)child->kind, child->deleting};
 
     hash = ps_hash(parts, sizeof(parts));
+    hash = mix(hash, child->cluster);
     hash = mix(hash, child->namespace);
     hash = mix(hash, child->name);
     hash = mix(hash, child->app);
@@ -55,7 +56,7 @@ static bool all_are_there(const struct plan__pass *pass, const struct plan__obje
     for (size_t i = 0; i < current->count; i++) {
         const struct plan__object *o = &current->items[i];
 
-        if (plan__own_child(pass, o->kind, o->namespace, o->name) == NULL)
+        if (plan__own_child(pass, o) == NULL)
             return false;
     }
     return current->count > 0;

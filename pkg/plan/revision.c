@@ -67,6 +67,7 @@ static struct json_t *content(const struct json_t *input, const struct plan__obj
         struct json_t *item = js_object();
 
         js_set_str(item, "kind", model_kind_name(o->kind));
+        js_set_str(item, "cluster", o->cluster);
         js_set_str(item, "app", o->app);
         js_set_int(item, "changedIn", o->changed_in);
         js_set(item, "body", js_ref(o->body));
@@ -103,8 +104,9 @@ static const char *manifest(struct ps_arena *arena, const struct plan__objects *
     for (size_t i = 0; i < objects->count; i++) {
         const struct plan__object *o = &objects->items[i];
 
-        ps_buf_printf(&text, "%s%s/%s/%s/%s/%lld", i ? "," : "", model_kind_name(o->kind),
-                      o->namespace, o->name, o->app, (long long)o->changed_in);
+        ps_buf_printf(&text, "%s%s/%s/%s/%s/%lld%s%s", i ? "," : "", model_kind_name(o->kind),
+                      o->namespace, o->name, o->app, (long long)o->changed_in,
+                      o->cluster ? "/" : "", o->cluster ? o->cluster : "");
     }
     return ps_buf_failed(&text) ? NULL : ps_arena_str(arena, ps_buf_get(&text));
 }
@@ -179,6 +181,7 @@ static int read_object(struct ps_arena *arena, const struct json_t *item, struct
     out->namespace = ps_arena_dup(arena, js_path_str(body, "metadata.namespace"));
     out->name = ps_arena_dup(arena, js_path_str(body, "metadata.name"));
     out->app = ps_arena_dup(arena, js_path_str(item, "app"));
+    out->cluster = ps_arena_dup(arena, js_path_str(item, "cluster"));
     out->changed_in = js_path_int(item, "changedIn", 0);
     out->body = js_ref(body);
     return 0;
@@ -217,17 +220,23 @@ int plan__revision_read(struct ps_arena *arena, const struct json_t *revision,
     return 0;
 }
 
+/* Kind, namespace, name, app, number; and the cluster, if it is not the operator's own. */
 static int read_line(struct ps_arena *arena, struct ps_str line, struct plan__object *out)
 {
-    struct ps_str part[5];
+    struct ps_str part[5], cluster;
 
     for (size_t i = 0; i < PS_ARRAY_LEN(part); i++) {
         if (!ps_str_split(&line, '/', &part[i]))
             return PS_EINVAL;
     }
-    if (line.p != NULL || kind_of(ps_arena_str(arena, part[0]), &out->kind) != 0 ||
+    if (kind_of(ps_arena_str(arena, part[0]), &out->kind) != 0 ||
         !ps_str_to_i64(part[4], &out->changed_in))
         return PS_EINVAL;
+    if (ps_str_split(&line, '/', &cluster)) {
+        if (line.p != NULL || cluster.n == 0)
+            return PS_EINVAL;
+        out->cluster = ps_arena_str(arena, cluster);
+    }
     out->namespace = ps_arena_str(arena, part[1]);
     out->name = ps_arena_str(arena, part[2]);
     out->app = ps_arena_str(arena, part[3]);

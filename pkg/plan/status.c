@@ -1,162 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a stream's status says: SCDF's states, and conditions with the cause in words. */
+/* What a stream's status says: its apps, and conditions with the cause in words. */
 #include "plan/pass.h"
 
 #include <string.h>
 
-/* SCDF's deployer: more restarts than this with an error is "failed" (maxTerminatedErrorRestarts,
- * maxCrashLoopBackOffRestarts). */
-#define ERROR_RESTARTS      2
-#define CRASH_LOOP_RESTARTS 4
-
-enum state {
-    UNDEPLOYED,
-    DEPLOYING,
-    DEPLOYED,
-    PARTIAL,
-    FAILED
-};
-
-static const char *const state_names[] = {"undeployed", "deploying", "deployed", "partial",
-                                          "failed"};
-
-struct app_state {
-    enum state state;
-    const char *reason, *message; /* NULL: nothing to say */
-    int64_t desired, ready;
-};
-
-/* ---- pods ----------------------------------------------------------------------------------- */
-
-static enum state pod_state(const struct model_object *pod)
-{
-    const bool error_exit = pod->exit_code == 1 || pod->exit_code == 137 || pod->exit_code == 143;
-    const bool looping = ps_streq(pod->cause, "CrashLoopBackOff");
-
-    if (pod->pod_ready)
-        return DEPLOYED;
-    if (ps_streq(pod->phase, "Failed") || (pod->restarts > ERROR_RESTARTS && error_exit) ||
-        (pod->restarts > CRASH_LOOP_RESTARTS && looping))
-        return FAILED;
-    return DEPLOYING;
-}
-
-/* ErrImagePull and ImagePullBackOff take turns; they are one trouble. */
-static const char *cause_of(const struct model_object *pod)
-{
-    return strcmp(pod->cause, "ErrImagePull") == 0 ? "ImagePullBackOff" : pod->cause;
-}
-
-static const char *pod_message(struct ps_arena *arena, const struct model_object *pod)
-{
-    const char *exit = pod->exit_code >= 0 ? ps_arena_printf(arena, " (last exit code %lld)",
-                                                             (long long)pod->exit_code)
-                                           : "";
-
-    /* The kubelet's words about a crash loop are only its waiting time, which grows with each try.
-     */
-    const bool telling = pod->cause_message != NULL && strcmp(pod->cause, "CrashLoopBackOff") != 0;
-
-    return ps_arena_printf(arena, "pod %s: %s%s%s%s", pod->name, cause_of(pod), exit,
-                           telling ? ": " : "", telling ? pod->cause_message : "");
-}
-
-struct pods {
-    size_t deployed, deploying, failed;
-    const struct model_object *telling; /* with a cause; by name, so that the choice is stable */
-};
-
-static struct pods count_pods(const struct plan__pass *pass, const struct plan__object *o)
-{
-    struct pods sum = {0};
-
-    for (size_t i = 0; i < pass->s->pod_count; i++) {
-        const struct model_object *pod = pass->s->pods[i];
-
-        if (pod->deleting || !ps_streq(pod->app_id, o->name) ||
-            !ps_streq(pod->namespace, o->namespace))
-            continue;
-        const enum state state = pod_state(pod);
-
-        sum.deployed += state == DEPLOYED;
-        sum.deploying += state == DEPLOYING;
-        sum.failed += state == FAILED;
-        if (pod->cause != NULL && !pod->pod_ready &&
-            (sum.telling == NULL || strcmp(pod->name, sum.telling->name) < 0))
-            sum.telling = pod;
-    }
-    return sum;
-}
-
-/* ---- one app -------------------------------------------------------------------------------- */
-
-static void explain(struct plan__pass *pass, const struct model_object *child,
-                    const struct pods *pods, struct app_state *out)
-{
-    if (pods->telling != NULL) {
-        out->reason = ps_arena_dup(pass->arena, cause_of(pods->telling));
-        out->message = pod_message(pass->arena, pods->telling);
-    } else if (child->failure_message != NULL) {
-        const bool quota = ps_str_find(ps_str(child->failure_message), "exceeded quota") >= 0;
-
-        out->reason = quota ? "QuotaExceeded" : "FailedCreate";
-        out->message =
-            ps_arena_printf(pass->arena, "no pod could be made: %s", child->failure_message);
-    }
-}
-
-static enum state settled_state(const struct model_object *child, const struct pods *pods)
-{
-    if (child->rolled_out && child->ready >= child->replicas)
-        return DEPLOYED;
-    if (pods->failed > 0 && pods->deploying == 0)
-        return pods->deployed > 0 ? PARTIAL : FAILED;
-    return DEPLOYING;
-}
-
-static struct app_state app_state(struct plan__pass *pass, const struct plan__object *o)
-{
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
-    struct app_state out = {.state = UNDEPLOYED,
-                            .desired = js_path_int(o->body, "spec.replicas", 1)};
-
-    if (pass->stream.suspend)
-        out.desired = 0;
-    if (child == NULL) {
-        const bool coming = pass->busy || pass->replacing != NULL;
-
-        out.state = coming && out.desired > 0 ? DEPLOYING : UNDEPLOYED;
-        return out;
-    }
-    const struct pods pods = count_pods(pass, o);
-
-    out.desired = child->replicas;
-    out.ready = child->ready;
-    if (child->replicas == 0)
-        return out;
-    out.state = settled_state(child, &pods);
-    if (out.state != DEPLOYED)
-        explain(pass, child, &pods, &out);
-    return out;
-}
+static const char *const state_names[] = {
+    [PLAN__UNDEPLOYED] = "undeployed", [PLAN__DEPLOYING] = "deploying",
+    [PLAN__DEPLOYED] = "deployed",     [PLAN__PARTIAL] = "partial",
+    [PLAN__FAILED] = "failed",         [PLAN__UNKNOWN] = "unknown"};
 
 /* ---- the app list --------------------------------------------------------------------------- */
 
-static const struct json_t *old_app(const struct plan__pass *pass, const char *label)
+/* What was known of it last stays. */
+static bool is_unseen(const struct plan__pass *pass, const struct plan__object *o,
+                      const struct model_object *child)
 {
-    const struct json_t *list = js_get(pass->stream.status, "apps");
-
-    for (size_t i = 0; js_type(list) == JS_ARRAY && i < js_len(list); i++) {
-        if (ps_streq(js_path_str(js_at(list, i), "name"), label))
-            return js_at(list, i);
-    }
-    return NULL;
+    return child == NULL && !plan__is_open(pass->s, o->cluster);
 }
 
 static struct json_t *resource_json(const struct plan__pass *pass, const struct plan__object *o,
                                     const struct json_t *old)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const struct model_object *child = plan__own_child(pass, o);
+
+    if (is_unseen(pass, o, child) && ps_streq(js_path_str(old, "name"), o->name))
+        return js_copy(old);
     struct json_t *json = js_object();
 
     js_set_str(json, "kind", model_kind_name(o->kind));
@@ -176,8 +44,10 @@ static struct json_t *resource_json(const struct plan__pass *pass, const struct 
 static struct json_t *service_json(const struct plan__pass *pass, const struct plan__object *o,
                                    const struct json_t *old)
 {
-    const struct model_object *child = plan__own_child(pass, o->kind, o->namespace, o->name);
+    const struct model_object *child = plan__own_child(pass, o);
 
+    if (is_unseen(pass, o, child))
+        return js_copy(old);
     if (child == NULL)
         return NULL;
     struct json_t *json = js_object();
@@ -211,7 +81,7 @@ static const char *container_image(const struct plan__object *o)
 static void describe_app(const struct plan__pass *pass, const struct plan__object *o,
                          struct json_t *json)
 {
-    const struct json_t *old = old_app(pass, o->app);
+    const struct json_t *old = plan__old_app(pass, o->app);
     const char *type = js_path_str(old, "type"), *version = js_path_str(old, "version");
     const char *image = container_image(o), *platform = js_path_str(old, "platform");
 
@@ -223,22 +93,25 @@ static void describe_app(const struct plan__pass *pass, const struct plan__objec
         type = app->type;
         if (pass->remembered)
             image = app->image;
-        if (ps_streq(app->namespace, o->namespace)) /* else it is on its way from another one */
+        if (ps_streq(app->cluster, o->cluster) &&
+            ps_streq(app->namespace, o->namespace)) /* else it is on its way from another one */
             platform = app->platform;
         if (image == NULL || ps_streq(app->image, image))
             version = app->version;
     }
     js_set_str(json, "type", type);
+    if (o->cluster != NULL)
+        platform = o->cluster;
     js_set_str(json, "platform", platform ? platform : pass->stream.platform);
     js_set_str(json, "version", version);
     js_set_str(json, "image", image ? image : js_path_str(old, "image"));
 }
 
 static struct json_t *app_json(struct plan__pass *pass, const struct plan__object *o,
-                               const struct app_state *state)
+                               const struct plan__app_state *state)
 {
     struct json_t *json = js_object();
-    const struct json_t *old = old_app(pass, o->app);
+    const struct json_t *old = plan__old_app(pass, o->app);
     const struct plan__object *service = service_of(pass, o->app);
 
     js_set_str(json, "name", o->app);
@@ -270,15 +143,15 @@ static struct summary sum_apps(struct plan__pass *pass)
 
         if (!model_is_workload(o->kind))
             continue;
-        const struct app_state state = app_state(pass, o);
+        const struct plan__app_state state = plan__app_state(pass, o);
 
         js_push(sum.apps, app_json(pass, o, &state));
-        if (state.desired == 0) {
+        if (state.desired == 0 && state.state != PLAN__UNKNOWN) {
             sum.resting++;
         } else {
             sum.of[state.state]++;
         }
-        if (sum.message == NULL && state.message != NULL) {
+        if (state.message != NULL && state.state != PLAN__UNKNOWN && sum.message == NULL) {
             sum.reason = state.reason;
             sum.message = ps_arena_printf(pass->arena, "app %s: %s", o->app, state.message);
         }
@@ -287,20 +160,23 @@ static struct summary sum_apps(struct plan__pass *pass)
 }
 
 /* SCDF's aggregation, over the apps that should run. */
-static enum state phase_of(const struct summary *sum)
+static enum plan__state phase_of(const struct summary *sum)
 {
-    const size_t n = sum->of[UNDEPLOYED] + sum->of[DEPLOYING] + sum->of[DEPLOYED] +
-                     sum->of[PARTIAL] + sum->of[FAILED];
+    const size_t n = sum->of[PLAN__UNDEPLOYED] + sum->of[PLAN__DEPLOYING] +
+                     sum->of[PLAN__DEPLOYED] + sum->of[PLAN__PARTIAL] + sum->of[PLAN__FAILED] +
+                     sum->of[PLAN__UNKNOWN];
 
     for (size_t i = 0; i < PS_ARRAY_LEN(sum->of); i++) {
         if (n > 0 && sum->of[i] == n)
-            return (enum state)i;
+            return (enum plan__state)i;
     }
     if (n == 0)
-        return UNDEPLOYED;
-    if (sum->of[FAILED] > 0)
-        return sum->of[DEPLOYED] > 0 ? PARTIAL : FAILED;
-    return sum->of[DEPLOYING] > 0 ? DEPLOYING : PARTIAL;
+        return PLAN__UNDEPLOYED;
+    if (sum->of[PLAN__FAILED] > 0)
+        return sum->of[PLAN__DEPLOYED] + sum->of[PLAN__UNKNOWN] > 0 ? PLAN__PARTIAL : PLAN__FAILED;
+    if (sum->of[PLAN__UNKNOWN] > 0)
+        return PLAN__UNKNOWN;
+    return sum->of[PLAN__DEPLOYING] > 0 ? PLAN__DEPLOYING : PLAN__PARTIAL;
 }
 
 /* ---- conditions ----------------------------------------------------------------------------- */
@@ -308,42 +184,90 @@ static enum state phase_of(const struct summary *sum)
 struct verdict {
     bool ready, stalled;
     const char *reason, *message;
+    bool unknown;
 };
 
-static struct verdict verdict_of(struct plan__pass *pass, const struct summary *sum,
-                                 enum state phase)
+static struct verdict stalled(const char *reason, const char *message)
 {
+    return (struct verdict){.stalled = true, .reason = reason, .message = message};
+}
+
+static struct verdict pending(const char *reason, const char *message)
+{
+    return (struct verdict){.reason = reason, .message = message};
+}
+
+static struct verdict ready(const char *reason, const char *message)
+{
+    return (struct verdict){.ready = true, .reason = reason, .message = message};
+}
+
+/* What is known to fail is told first: the others cannot make it good. */
+static struct verdict verdict_of_apps(struct plan__pass *pass, const struct summary *sum,
+                                      enum plan__state phase)
+{
+    if (pass->away != NULL && sum->of[PLAN__FAILED] == 0) {
+        return (struct verdict){.unknown = true,
+                                .reason = plan__away_reason(pass->s, pass->away),
+                                .message = plan__away_text(pass->arena, pass->s, pass->away)};
+    }
+    if (pass->stream.suspend)
+        return ready("Suspended",
+                     "suspended: no instance runs; set spec.suspend to false to go on");
+    if (phase == PLAN__DEPLOYED)
+        return ready("Deployed", "all apps run");
+    if (phase == PLAN__UNDEPLOYED && sum->resting > 0)
+        return ready("NoInstances", "every app has a count of 0");
+    if (sum->message != NULL && phase == PLAN__FAILED)
+        return stalled(sum->reason, sum->message);
+    if (sum->message != NULL)
+        return pending(sum->reason, sum->message);
+    return pending("Deploying", "waiting for the apps' instances to be ready");
+}
+
+/* What failed in a cluster that cannot be reached now says no more than that it cannot. */
+static const struct plan_trouble *trouble_of(const struct plan__pass *pass)
+{
+    for (size_t i = 0; i < pass->s->trouble_count; i++) {
+        if (plan__is_open(pass->s, pass->s->troubles[i].cluster))
+            return &pass->s->troubles[i];
+    }
+    return NULL;
+}
+
+static const char *preparing_text(struct plan__pass *pass)
+{
+    return ps_arena_printf(pass->arena,
+                           "PlatformAccount %s is made ready for the first object in its cluster",
+                           pass->preparing);
+}
+
+static struct verdict verdict_of(struct plan__pass *pass, const struct summary *sum,
+                                 enum plan__state phase)
+{
+    const struct plan_trouble *trouble = trouble_of(pass);
+
     if (pass->refused_reason != NULL)
-        return (struct verdict){false, true, pass->refused_reason, pass->refused_message};
+        return stalled(pass->refused_reason, pass->refused_message);
     if (pass->conflict != NULL)
-        return (struct verdict){false, true, "NameConflict", pass->conflict};
+        return stalled("NameConflict", pass->conflict);
     if (pass->held_back)
-        return (struct verdict){false, true, pass->access_reason, pass->access_lost};
+        return stalled(pass->access_reason, pass->access_lost);
     if (pass->waiting_reason != NULL &&
-        (phase == UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
-        return (struct verdict){false, false, pass->waiting_reason, pass->waiting_message};
-    if (pass->s->trouble_count > 0) {
-        return (struct verdict){false, ps_code_class(pass->s->troubles[0].code) == PS_CLASS_INVALID,
-                                plan__trouble_reason(&pass->s->troubles[0]),
-                                plan__trouble_text(pass->arena, &pass->s->troubles[0])};
+        (phase == PLAN__UNDEPLOYED || strcmp(pass->waiting_reason, "PredecessorTerminating") == 0))
+        return pending(pass->waiting_reason, pass->waiting_message);
+    if (trouble != NULL) {
+        return (struct verdict){.stalled = ps_code_class(trouble->code) == PS_CLASS_INVALID,
+                                .reason = plan__trouble_reason(trouble),
+                                .message = plan__trouble_text(pass->arena, trouble)};
     }
     if (pass->replacing != NULL)
-        return (struct verdict){false, false, "ReplacingInstances", pass->replacing};
+        return pending("ReplacingInstances", pass->replacing);
     if (pass->busy)
-        return (struct verdict){false, false, "Deploying", "writing its objects"};
-    if (pass->stream.suspend) {
-        return (struct verdict){true, false, "Suspended",
-                                "suspended: no instance runs; set spec.suspend to false to go on"};
-    }
-    if (phase == DEPLOYED)
-        return (struct verdict){true, false, "Deployed", "all apps run"};
-    if (phase == UNDEPLOYED && sum->resting > 0)
-        return (struct verdict){true, false, "NoInstances", "every app has a count of 0"};
-    if (sum->message != NULL) {
-        return (struct verdict){false, phase == FAILED, sum->reason, sum->message};
-    }
-    return (struct verdict){false, false, "Deploying",
-                            "waiting for the apps' instances to be ready"};
+        return pending("Deploying", "writing its objects");
+    if (pass->preparing != NULL)
+        return pending("Connecting", preparing_text(pass));
+    return verdict_of_apps(pass, sum, phase);
 }
 
 static void set_drifted(struct plan__pass *pass)
@@ -373,14 +297,18 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
     struct model_conditions *list = &pass->conditions;
     const char *warnings = pass->wanted.warnings;
 
-    model_condition_set(list, "Ready", v->ready, v->reason, v->message);
+    if (v->unknown) {
+        model_condition_set_unknown(list, "Ready", v->reason, v->message);
+    } else {
+        model_condition_set(list, "Ready", v->ready, v->reason, v->message);
+    }
     if (pass->refused_reason != NULL) {
         model_condition_set(list, "Accepted", false, pass->refused_reason, pass->refused_message);
     } else {
         model_condition_set(list, "Accepted", true, warnings ? "PropertiesIgnored" : "Accepted",
                             warnings ? warnings : "the definition and its properties are valid");
     }
-    if (!v->ready && !v->stalled)
+    if (!v->ready && !v->stalled && !v->unknown)
         model_condition_set(list, "Reconciling", true, v->reason, v->message);
     if (v->stalled)
         model_condition_set(list, "Stalled", true, v->reason, v->message);
@@ -397,6 +325,12 @@ static void set_conditions(struct plan__pass *pass, const struct verdict *v)
         model_condition_set(list, "AccessLost", true, pass->access_reason, pass->access_lost);
     if (pass->conflict != NULL)
         model_condition_set(list, "NameConflict", true, "NameTaken", pass->conflict);
+    if (pass->left_over != NULL) {
+        model_condition_set(list, "CleanupBlocked", true,
+                            plan__away_reason(pass->s, pass->left_over),
+                            plan__blocked_text(pass->arena, pass->s, pass->left_over));
+        plan__wake(pass->plan, PLAN__BLOCKED_RECHECK_MS);
+    }
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -407,8 +341,9 @@ static bool changed(const struct json_t *old_conditions, const struct model_cond
 
     if (!ps_streq(js_path_str(old, "reason"), c->reason))
         return true;
-    /* What a kubelet says of one trouble changes with every try: that is no news. */
-    return strcmp(c->type, "Ready") != 0 && !ps_streq(js_path_str(old, "message"), c->message);
+    /* What a kubelet, or a cluster, says of one trouble changes with every try: that is no news. */
+    return strcmp(c->type, "Ready") != 0 && strcmp(c->type, "CleanupBlocked") != 0 &&
+           !ps_streq(js_path_str(old, "message"), c->message);
 }
 
 /* Deploying is no news, and Stalled tells its own cause. */
@@ -425,7 +360,7 @@ static bool is_warning(const struct model_condition *c)
 {
     return strcmp(c->type, "Stalled") == 0 || strcmp(c->type, "Drifted") == 0 ||
            strcmp(c->type, "AccessLost") == 0 || strcmp(c->type, "DestinationShared") == 0 ||
-           strcmp(c->reason, "PropertiesIgnored") == 0;
+           strcmp(c->type, "CleanupBlocked") == 0 || strcmp(c->reason, "PropertiesIgnored") == 0;
 }
 
 /* What a user must know, told once: when a condition comes or changes. */
@@ -447,7 +382,9 @@ static void tell(struct plan__pass *pass)
             continue;
         if (pass->held_back && strcmp(c->type, "AccessLost") == 0)
             continue; /* Stalled says the same */
-        if (is_warning(c)) {
+        if (strcmp(c->type, "CleanupBlocked") == 0) {
+            plan__event(pass->plan, true, c->type, c->message);
+        } else if (is_warning(c)) {
             plan__event(pass->plan, true, c->reason, c->message);
         } else if (strcmp(c->type, "Outdated") == 0) {
             plan__event(pass->plan, false, "Outdated", c->message);
@@ -459,7 +396,8 @@ static void tell(struct plan__pass *pass)
 
 /* ---- all together --------------------------------------------------------------------------- */
 
-static struct json_t *status_json(struct plan__pass *pass, struct summary *sum, enum state phase)
+static struct json_t *status_json(struct plan__pass *pass, struct summary *sum,
+                                  enum plan__state phase)
 {
     struct json_t *status = js_object();
     const char *phase_text = state_names[phase];
@@ -485,11 +423,19 @@ static struct json_t *status_json(struct plan__pass *pass, struct summary *sum, 
     return status;
 }
 
+/* While a cluster is read for the first time since the operator started, what was said last stands:
+ * a restart is no news. */
+static bool is_kept(const struct plan__pass *pass)
+{
+    return pass->stream.status != NULL && (plan__is_connecting(pass->s, pass->away) ||
+                                           plan__is_connecting(pass->s, pass->left_over));
+}
+
 void plan__stream_status(struct plan__pass *pass)
 {
     struct summary sum = sum_apps(pass);
-    const enum state phase =
-        pass->stream.suspend && sum.of[DEPLOYED] == 0 ? UNDEPLOYED : phase_of(&sum);
+    const bool rests = pass->stream.suspend && sum.of[PLAN__DEPLOYED] + sum.of[PLAN__UNKNOWN] == 0;
+    const enum plan__state phase = rests ? PLAN__UNDEPLOYED : phase_of(&sum);
     const struct verdict verdict = verdict_of(pass, &sum, phase);
 
     set_conditions(pass, &verdict);
@@ -498,8 +444,10 @@ void plan__stream_status(struct plan__pass *pass)
     struct json_t *diff =
         codec_merge_diff(pass->stream.status ? pass->stream.status : empty, status);
 
-    if (diff == NULL)
+    if (diff == NULL || is_kept(pass)) {
+        js_unref(diff);
         return;
+    }
     pass->plan->status = js_object();
     js_set_str(js_child(pass->plan->status, "metadata"), "resourceVersion", pass->stream.rv);
     js_set(pass->plan->status, "status", diff);

@@ -8,14 +8,15 @@
 #define CONFLICT_RECHECK_MS    30000 /* foreign objects are not watched */
 #define PREDECESSOR_RECHECK_MS 5000
 
-const struct model_object *plan__own_child(const struct plan__pass *pass, enum model_kind kind,
-                                           const char *namespace, const char *name)
+const struct model_object *plan__own_child(const struct plan__pass *pass,
+                                           const struct plan__object *o)
 {
     for (size_t i = 0; i < pass->own_count; i++) {
-        const struct model_object *o = pass->own[i];
+        const struct model_object *child = pass->own[i];
 
-        if (o->kind == kind && ps_streq(o->namespace, namespace) && ps_streq(o->name, name))
-            return o;
+        if (child->kind == o->kind && ps_streq(child->namespace, o->namespace) &&
+            ps_streq(child->name, o->name) && ps_streq(child->cluster, o->cluster))
+            return child;
     }
     return NULL;
 }
@@ -34,7 +35,7 @@ static int newest_first(const void *a, const void *b)
  * --cascade=orphan: then it is theirs. */
 static bool is_orphaned(const struct plan_snapshot *s, const struct model_object *child)
 {
-    return ps_streq(child->namespace, s->namespace) && !child->has_owner;
+    return plan__is_beside(s, child) && !child->has_owner;
 }
 
 /* Children whose owner uid is another one belong to a CR of the same name that is gone. */
@@ -68,7 +69,7 @@ static void sweep(struct plan__pass *pass, const struct model_object *const *chi
     for (size_t i = 0; i < n; i++) {
         const struct model_object *o = children[i];
 
-        if (!o->deleting && !ps_streq(o->namespace, pass->s->namespace))
+        if (!o->deleting && !plan__is_beside(pass->s, o) && plan__is_open(pass->s, o->cluster))
             plan__delete(pass->plan, 0, o);
     }
 }
@@ -126,9 +127,16 @@ static void check_namespace(struct plan__pass *pass, const struct plan_platform 
     const struct model_object *ns = platform->target;
     const char *name = plan__target_of(pass->s, platform->account);
 
-    if (pass->waiting_reason != NULL)
+    const char *cluster = plan__cluster_of(platform->account);
+
+    if (pass->waiting_reason != NULL || !plan__is_open(pass->s, cluster))
         return;
-    if (ns == NULL) {
+    if (cluster != NULL && platform->account->deleting &&
+        !plan__names_has(plan__recorded_clusters(pass->s->cr), cluster)) {
+        pass->waiting_reason = "PlatformTerminating";
+        pass->waiting_message =
+            ps_arena_printf(pass->arena, "PlatformAccount %s is being deleted", platform->name);
+    } else if (ns == NULL) {
         pass->waiting_reason = "NamespaceNotFound";
         pass->waiting_message =
             ps_arena_printf(pass->arena,
@@ -162,9 +170,10 @@ static const char *meeting_place(const struct plan__pass *pass, const struct pla
         if (platform->account == NULL || !is_used(pass, platform))
             continue;
         const char *target = plan__target_of(s, platform->account);
+        const char *cluster = plan__cluster_of(platform->account);
 
         for (size_t k = 0; k < rival->target_count; k++) {
-            if (ps_streq(rival->targets[k], target))
+            if (ps_streq(rival->targets[k], target) && ps_streq(rival->target_clusters[k], cluster))
                 return target;
         }
     }
@@ -265,8 +274,10 @@ void plan__stream_obstacles(struct plan__pass *pass)
 static bool writes_elsewhere(const struct plan__pass *pass)
 {
     for (size_t i = 0; i < pass->plan->op_count; i++) {
-        if (pass->plan->ops[i].verb == PLAN_CREATE &&
-            !ps_streq(pass->plan->ops[i].namespace, pass->stream.namespace))
+        const struct plan_op *op = &pass->plan->ops[i];
+
+        if (op->verb == PLAN_CREATE &&
+            (op->cluster != NULL || !ps_streq(op->namespace, pass->stream.namespace)))
             return true;
     }
     return false;
@@ -293,11 +304,13 @@ static void reconcile(struct plan__pass *pass)
     plan__stream_revision(pass);
     if (pass->plan->need_count > 0)
         return;
+    plan__stream_clusters(pass);
     plan__stream_children(pass);
     if (pass->plan->need_count > 0)
         return;
     if ((writes_elsewhere(pass) || pass->stream.orphan) && !pass->stream.has_finalizer)
-        plan__hold(pass->plan, MODEL_STREAM, pass->stream.object);
+        pass->hold = true;
+    plan__stream_record(pass);
     plan__stream_status(pass);
     if (pass->correcting)
         tell_first(pass->plan, &pass->stream);

@@ -288,7 +288,7 @@ static void begin_attempt(struct plan__task_pass *pass)
 
     pass->plan->standing = PLAN_ACTIVE;
     if (!ps_streq(target, pass->task.namespace) && !pass->task.has_finalizer) {
-        plan__hold(pass->plan, MODEL_TASK, pass->task.object);
+        plan__hold(pass->plan, MODEL_TASK, pass->task.object, NULL);
         pass->plan->summary = "take hold of the launch";
         return;
     }
@@ -358,8 +358,7 @@ static void resume_start(struct plan__task_pass *pass)
 /* The Job of the attempt on record has not been seen yet. False: look again first. */
 static bool look_for_job(struct plan__task_pass *pass)
 {
-    const struct plan_fact *fact =
-        plan__ask(pass->plan, pass->s, MODEL_JOB, pass->now.namespace, pass->now.name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__job_key(pass));
 
     pass->plan->standing = PLAN_ACTIVE;
     if (fact == NULL)

@@ -23,10 +23,11 @@ struct plan__attempt {
     const struct model_task *task;
     const struct plan__app *app;
     const char *installation;
-    const char *namespace; /* of the Job */
-    const char *image;     /* of an earlier attempt: the same again; NULL: app->image */
-    int64_t number;        /* from 1 */
-    int64_t deadline_s;    /* what is left of the launch's; -1 = none */
+    const char *namespace;   /* of the Job */
+    const char *account_uid; /* of the account that leads to its cluster; NULL: the operator's */
+    const char *image;       /* of an earlier attempt: the same again; NULL: app->image */
+    int64_t number;          /* from 1 */
+    int64_t deadline_s;      /* what is left of the launch's; -1 = none */
 };
 
 /* "<launch, at most 45 characters>-<8 hex digits of the uid's hash>-<attempt>": unique for a launch
@@ -53,6 +54,7 @@ struct plan__record {
     int64_t start_ms, completion_ms, next_ms; /* 0 = not yet */
     int64_t exit_code;                        /* of the last attempt; -1 = not known */
     const char *namespace, *name, *uid;       /* of its Job; uid NULL until it was seen */
+    const char *cluster;                      /* where it is; NULL: the operator's own */
     const char *image, *version;
     const char *message; /* of the last attempt */
     const char *reason;  /* of condition Ready */
@@ -86,6 +88,14 @@ static inline bool plan__is_active(const struct plan__record *record)
 static inline bool plan__is_final(const struct plan__record *record)
 {
     return record->phase == MODEL_TASK_COMPLETE || record->phase == MODEL_TASK_FAILED;
+}
+
+/* The Job on record. */
+static inline struct plan_need plan__job_key(const struct plan__task_pass *pass)
+{
+    const struct plan__record *now = &pass->now;
+
+    return (struct plan_need){MODEL_JOB, now->namespace, now->name, now->cluster};
 }
 
 /* task.c: the phase with its reason. */

@@ -266,8 +266,7 @@ static void deleted_job(struct plan__task_pass *pass)
 /* A Job that was seen is not in the view any more. False: look again first. */
 static bool lost_job(struct plan__task_pass *pass)
 {
-    const struct plan_fact *fact =
-        plan__ask(pass->plan, pass->s, MODEL_JOB, pass->now.namespace, pass->now.name);
+    const struct plan_fact *fact = plan__ask(pass->plan, pass->s, plan__job_key(pass));
 
     if (fact == NULL)
         return false;
@@ -383,6 +382,7 @@ static void patch_job(struct plan__task_pass *pass, const struct model_object *j
                                           .kind = MODEL_JOB,
                                           .namespace = job->namespace,
                                           .name = job->name,
+                                          .cluster = job->cluster,
                                           .body = body});
 }
 

@@ -15,6 +15,7 @@ void plan__release_job(struct plan *plan, int stage, const struct model_object *
                                     .kind = MODEL_JOB,
                                     .namespace = job->namespace,
                                     .name = job->name,
+                                    .cluster = job->cluster,
                                     .body = body});
 }
 

@@ -68,6 +68,7 @@ static void set_metadata(struct json_t *metadata, const struct job *job)
                                     .name = task->name,
                                     .uid = task->uid,
                                     .installation = attempt->installation,
+                                    .account_uid = attempt->account_uid,
                                     .at = attempt->namespace,
                                     .app = attempt->app->label,
                                     .component = "task",

@@ -147,6 +147,7 @@ static void add_children(struct json_t *list, const struct json_t *from, int dep
             roll_out(object);
         js_set_str(child, "kind", js_path_str(op, "kind"));
         js_set(child, "written", js_copy(js_get(from, "written")));
+        js_set(child, "cluster", js_copy(js_get(op, "cluster")));
         js_set(child, "object",
                js_get(from, "merge") ? snapshot_merge(object, js_get(from, "merge"))
                                      : js_copy(object));
@@ -173,6 +174,7 @@ static void add_fact(struct json_t *list, const struct json_t *from, int depth)
         js_set(fact, "kind", js_copy(js_get(op, "kind")));
         js_set(fact, "namespace", js_copy(js_get(op, "namespace")));
         js_set(fact, "name", js_copy(js_get(op, "name")));
+        js_set(fact, "cluster", js_copy(js_get(op, "cluster")));
         struct json_t *object PS_AUTO_JS = created(op);
 
         js_set(fact, "object",

@@ -53,6 +53,59 @@ static struct model_object *project(enum model_kind kind, const struct json_t *o
     return o;
 }
 
+/* ---- clusters -------------------------------------------------------------------------------- */
+
+static enum plan_cluster_state state_of(const char *name)
+{
+    static const char *const names[] = {
+        [PLAN_CLUSTER_OWN] = "Own",
+        [PLAN_CLUSTER_NO_SECRET] = "NoSecret",
+        [PLAN_CLUSTER_BAD_SECRET] = "BadSecret",
+        [PLAN_CLUSTER_CONNECTING] = "Connecting",
+        [PLAN_CLUSTER_REFUSED] = "Refused",
+        [PLAN_CLUSTER_AWAY] = "Away",
+        [PLAN_CLUSTER_ELSEWHERE] = "Elsewhere",
+        [PLAN_CLUSTER_SYNCED] = "Synced",
+    };
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(names); i++)
+        if (ps_streq(name, names[i]))
+            return (enum plan_cluster_state)i;
+    ps_unreachable();
+}
+
+static void read_clusters(struct snapshot *self)
+{
+    const struct json_t *list = js_get(self->in, "clusters");
+    const struct plan_cluster **all = ps_arena_array(&self->arena, js_len(list), sizeof(*all));
+
+    for (size_t i = 0; i < js_len(list); i++) {
+        const struct json_t *from = js_at(list, i);
+        struct plan_cluster *cluster = ps_arena_alloc(&self->arena, sizeof(*cluster));
+
+        *cluster = (struct plan_cluster){.name = js_path_str(from, "name"),
+                                         .account_uid = js_path_str(from, "accountUid"),
+                                         .state = state_of(js_path_str(from, "state")),
+                                         .message = js_path_str(from, "message"),
+                                         .known = js_path_bool(from, "known", false),
+                                         .uid = js_path_str(from, "uid"),
+                                         .server = js_path_str(from, "server"),
+                                         .version = js_path_str(from, "version")};
+        all[self->s.cluster_count++] = cluster;
+    }
+    self->s.clusters = all;
+}
+
+static const struct plan_cluster *cluster_of(const struct snapshot *self,
+                                             const struct model_account *account)
+{
+    for (size_t i = 0;
+         account != NULL && account->cluster_secret != NULL && i < self->s.cluster_count; i++)
+        if (ps_streq(self->s.clusters[i]->name, account->name))
+            return self->s.clusters[i];
+    return NULL;
+}
+
 static const struct model_account *account_of(struct snapshot *self, const struct json_t *object)
 {
     struct model_properties *vars = ps_arena_alloc(&self->arena, sizeof(*vars));
@@ -69,6 +122,7 @@ static void add_platform(struct snapshot *self, const char *name, const struct j
 
     platform->name = name ? name : "default";
     platform->account = account_of(self, account);
+    platform->cluster = cluster_of(self, platform->account);
     if (js_type(target) == JS_OBJECT)
         platform->target = project(MODEL_NAMESPACE, target);
 }
@@ -105,10 +159,15 @@ static void read_objects(struct snapshot *self)
             project(snapshot_kind(js_path_str(child, "kind")), js_get(child, "object"));
 
         o->written = js_path_bool(child, "written", true);
+        o->cluster = js_path_str(child, "cluster");
         self->children[self->s.child_count++] = o;
     }
-    for (size_t i = 0; i < js_len(pods); i++)
-        self->pods[self->s.pod_count++] = project(MODEL_POD, js_at(pods, i));
+    for (size_t i = 0; i < js_len(pods); i++) {
+        struct model_object *pod = project(MODEL_POD, js_at(pods, i));
+
+        pod->cluster = js_path_str(js_at(pods, i), "cluster");
+        self->pods[self->s.pod_count++] = pod;
+    }
     self->s.children = (const struct model_object *const *)self->children;
     self->s.pods = (const struct model_object *const *)self->pods;
     if (js_type(own) == JS_OBJECT)
@@ -131,7 +190,8 @@ static void read_facts(struct snapshot *self)
                                       .seen = js_path_bool(from, "unknown", false) ? PLAN_UNKNOWN
                                               : there                              ? PLAN_PRESENT
                                                                                    : PLAN_ABSENT,
-                                      .object = there ? object : NULL};
+                                      .object = there ? object : NULL,
+                                      .cluster = js_path_str(from, "cluster")};
     }
     self->s.facts = facts;
     self->s.fact_count = js_len(list);
@@ -161,19 +221,22 @@ static void read_troubles(struct snapshot *self)
                                             .name = js_path_str(from, "name"),
                                             .code = code_of(js_path_str(from, "code")),
                                             .reason = js_path_str(from, "reason"),
-                                            .message = js_path_str(from, "message")};
+                                            .message = js_path_str(from, "message"),
+                                            .cluster = js_path_str(from, "cluster")};
     }
     for (size_t i = 0; i < js_len(rivals); i++) {
         const struct json_t *from = js_at(rivals, i);
 
-        const char **targets = ps_arena_array(&self->arena, 1, sizeof(*targets));
+        const char **targets = ps_arena_array(&self->arena, 2, sizeof(*targets));
 
-        *targets = js_path_str(from, "targetNamespace");
+        targets[0] = js_path_str(from, "targetNamespace");
+        targets[1] = js_path_str(from, "targetCluster");
         others[i] = (struct plan_rival){.namespace = js_path_str(from, "namespace"),
                                         .name = js_path_str(from, "name"),
                                         .uid = js_path_str(from, "uid"),
                                         .stream_name = js_path_str(from, "streamName"),
                                         .targets = targets,
+                                        .target_clusters = targets + 1,
                                         .target_count = *targets != NULL,
                                         .cluster_id = js_path_str(from, "clusterId"),
                                         .created_ms = js_path_int(from, "createdMs", 0)};
@@ -201,6 +264,7 @@ struct snapshot *snapshot_new(const struct json_t *in)
     self->s.name = js_path_str(self->in, "name");
     self->s.cr = js_type(cr) == JS_OBJECT ? js_get(self->in, "cr") : NULL;
     self->s.registry = self->registry;
+    read_clusters(self);
     read_platforms(self);
     read_objects(self);
     read_facts(self);

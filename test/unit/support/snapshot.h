@@ -3,9 +3,11 @@
  * A planner's snapshot from JSON, so that tests and golden files write facts as what the API server
  * shows: {nowMs, installation, namespace, name, cr, account, accountVars, registry,
  * targetNamespace, platforms: [{name, account, targetNamespace}] (of single apps), ownNamespace,
- * children: [{kind, object, written (true if absent)}], pods: [object], facts: [{kind, namespace,
- * name, object}], troubles, rivals, slots: {running, ahead}, sources, rendered, planner: "task" for
- * a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not known.
+ * children: [{kind, object, written (true if absent), cluster}], pods: [object], facts: [{kind,
+ * namespace, name, object, cluster}], troubles, rivals, slots: {running, ahead}, clusters: [{name,
+ * accountUid, state: "Synced", uid, message, known, server, version}], sources, rendered, planner:
+ * "task" for a TaskLaunch}. A fact without an object is absent, one with "unknown": true is not
+ * known. A "cluster" that is absent is the operator's own.
  */
 #ifndef PS_TEST_SNAPSHOT_H
 #define PS_TEST_SNAPSHOT_H
