@@ -98,7 +98,7 @@ const char *plan__away_text(struct ps_arena *arena, const struct plan_snapshot *
 
     if (cluster == NULL) {
         return ps_arena_printf(
-            arena, "there is no PlatformAccount %s any more, which led to its cluster", name);
+            arena, "no PlatformAccount %s leads to its cluster any more", name);
     }
     if (cluster->state == PLAN_CLUSTER_CONNECTING) {
         return ps_arena_printf(arena, "the cluster of PlatformAccount %s was not read yet%s%s",

@@ -136,10 +136,26 @@ static const char *target_of(const struct plan__task_pass *pass)
     return plan__target_of(pass->s, pass->account);
 }
 
+/* Nothing of the launch runs now, as far as is known. */
+static bool can_look(struct plan__task_pass *pass)
+{
+    const char *last = pass->now.attempt > 0 ? pass->now.cluster : NULL;
+    const char *away = plan__is_open(pass->s, pass->cluster) ? last : pass->cluster;
+
+    if (plan__is_open(pass->s, away))
+        return true;
+    pass->connecting = plan__is_connecting(pass->s, away);
+    plan__task_say(pass, MODEL_TASK_PENDING, plan__away_reason(pass->s, away),
+                   plan__away_text(pass->arena, pass->s, away));
+    return false;
+}
+
 static bool has_namespace(struct plan__task_pass *pass)
 {
     const struct model_object *ns = pass->target;
 
+    if (!can_look(pass))
+        return false;
     if (ns != NULL && !ns->deleting && !ps_streq(ns->phase, "Terminating"))
         return true;
     plan__task_say(pass, MODEL_TASK_PENDING, ns ? "NamespaceTerminating" : "NamespaceNotFound",
@@ -268,6 +284,8 @@ static void create_job(struct plan__task_pass *pass, int stage)
                                           .app = &pass->wanted.apps[0],
                                           .installation = pass->s->installation,
                                           .namespace = pass->now.namespace,
+                                          .account_uid =
+                                              plan__account_uid(pass->s, pass->now.cluster),
                                           .image = pass->now.image,
                                           .number = pass->now.attempt,
                                           .deadline_s = deadline_left(pass)};
@@ -277,7 +295,37 @@ static void create_job(struct plan__task_pass *pass, int stage)
                                           .kind = MODEL_JOB,
                                           .namespace = pass->now.namespace,
                                           .name = pass->now.name,
+                                          .cluster = pass->now.cluster,
                                           .body = plan__job(pass->arena, &attempt)});
+}
+
+/* Before its first Job elsewhere the launch is held, and says where it may have one; then its
+ * account is held, too. True when that is so. */
+static bool is_prepared(struct plan__task_pass *pass)
+{
+    const bool beside = pass->cluster == NULL && ps_streq(target_of(pass), pass->task.namespace);
+    const char *recorded = plan__recorded_clusters(pass->task.object);
+    const bool known = pass->cluster == NULL || plan__names_has(recorded, pass->cluster);
+
+    if (!known && pass->account->deleting) {
+        plan__task_say(pass, MODEL_TASK_PENDING, "PlatformTerminating",
+                       ps_arena_printf(pass->arena, "PlatformAccount %s is being deleted",
+                                       pass->account->name));
+        pass->plan->standing = PLAN_IDLE;
+    } else if (!known || (!beside && !pass->task.has_finalizer)) {
+        plan__hold(pass->plan, MODEL_TASK, pass->task.object,
+                   known ? NULL : plan__names_add(pass->arena, recorded, pass->cluster));
+        pass->plan->summary = "take hold of the launch";
+    } else if (!plan__is_held(pass->platform)) {
+        plan__task_say(pass, MODEL_TASK_PENDING, "Connecting",
+                       ps_arena_printf(pass->arena,
+                                       "PlatformAccount %s is made ready for the first object in "
+                                       "its cluster",
+                                       pass->account->name));
+    } else {
+        return true;
+    }
+    return false;
 }
 
 /* The attempt is recorded in stage 0; its Job follows only when that stands. */
@@ -287,17 +335,15 @@ static void begin_attempt(struct plan__task_pass *pass)
     const char *target = target_of(pass);
 
     pass->plan->standing = PLAN_ACTIVE;
-    if (!ps_streq(target, pass->task.namespace) && !pass->task.has_finalizer) {
-        plan__hold(pass->plan, MODEL_TASK, pass->task.object, NULL);
-        pass->plan->summary = "take hold of the launch";
+    if (!is_prepared(pass))
         return;
-    }
     pass->now.attempt++;
     pass->now.state = MODEL_ATTEMPT_STARTING;
     pass->now.next_ms = 0;
     pass->now.exit_code = -1;
     pass->now.message = NULL;
     pass->now.namespace = target;
+    pass->now.cluster = pass->cluster;
     pass->now.name = plan__job_name(pass->arena, &pass->task, pass->now.attempt);
     pass->now.uid = NULL;
     if (pass->now.image == NULL) {
@@ -387,6 +433,24 @@ static bool look_for_job(struct plan__task_pass *pass)
 
 /* ---- the pass ------------------------------------------------------------------------------- */
 
+/* What became of it will be seen when its cluster can be reached again; until then it is taken for
+ * one that runs. */
+static bool is_unseen(struct plan__task_pass *pass)
+{
+    const char *cluster = pass->now.cluster;
+
+    if (plan__is_open(pass->s, cluster))
+        return false;
+    pass->unseen = true;
+    pass->connecting = plan__is_connecting(pass->s, cluster);
+    pass->plan->standing = PLAN_ACTIVE;
+    plan__task_say(pass, pass->now.phase, plan__away_reason(pass->s, cluster),
+                   ps_arena_printf(pass->arena, "attempt %lld: %s; it is not started again",
+                                   (long long)pass->now.attempt,
+                                   plan__away_text(pass->arena, pass->s, cluster)));
+    return true;
+}
+
 static void reconcile(struct plan__task_pass *pass)
 {
     plan__record_read(pass);
@@ -394,7 +458,7 @@ static void reconcile(struct plan__task_pass *pass)
         return;
     if (pass->unreadable && !plan__is_active(&pass->now) && !plan__is_final(&pass->now)) {
         refuse(pass, "InvalidSpec", pass->message);
-    } else if (plan__is_active(&pass->now)) {
+    } else if (plan__is_active(&pass->now) && !is_unseen(pass)) {
         if (!plan__settle_attempt(pass))
             return;
         if (pass->now.state == MODEL_ATTEMPT_STARTING && !look_for_job(pass))
@@ -425,8 +489,10 @@ struct plan *plan_task(const struct plan_snapshot *snapshot)
     }
     const struct plan_platform *platform = plan__platform(snapshot, pass.task.platform);
 
+    pass.platform = platform;
     pass.account = platform ? platform->account : NULL;
     pass.target = platform ? platform->target : NULL;
+    pass.cluster = pass.account ? plan__cluster_of(pass.account) : NULL;
     sort_jobs(&pass);
     if (pass.task.deleting) {
         plan__task_cleanup(&pass);

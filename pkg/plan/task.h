@@ -65,10 +65,12 @@ struct plan__task_pass {
     struct plan *plan;
     struct ps_arena *arena; /* the plan's */
     struct model_task task;
-    const struct model_account *account; /* NULL: there is none */
-    const struct model_object *target;   /* the namespace it leads to; NULL: there is none */
-    bool unreadable;                     /* the spec: an attempt under way is only watched */
-    const struct model_object **own;     /* Jobs of this very launch, newest attempt first */
+    const struct plan_platform *platform; /* NULL: there is none */
+    const struct model_account *account;  /* NULL: there is none */
+    const struct model_object *target;    /* the namespace it leads to; NULL: there is none */
+    const char *cluster;                  /* that it leads to; NULL: the operator's own */
+    bool unreadable;                      /* the spec: an attempt under way is only watched */
+    const struct model_object **own;      /* Jobs of this very launch, newest attempt first */
     size_t own_count;
     const struct model_object **predecessors;
     size_t predecessor_count;
@@ -76,6 +78,8 @@ struct plan__task_pass {
     struct plan__wanted wanted;
     const char *reason, *message; /* of condition Ready, and of status.message */
     const char *refused;          /* reason of Accepted=False, or NULL */
+    bool connecting;              /* a cluster is read for the first time: nothing new is said */
+    bool unseen;                  /* the attempt under way is where nobody can look now */
     bool stalled;                 /* somebody has to do something */
     bool record_first;            /* operations of later stages rely on the status */
 };

@@ -31,9 +31,10 @@ static bool has_ended(const struct model_object *pod)
     return ps_streq(pod->phase, "Succeeded") || ps_streq(pod->phase, "Failed");
 }
 
-static bool is_pod_of(const struct model_object *pod, const char *namespace, const char *job)
+static bool is_pod_of(const struct model_object *pod, const struct plan__record *record)
 {
-    return ps_streq(pod->namespace, namespace) && ps_streq(pod->app_id, job);
+    return ps_streq(pod->namespace, record->namespace) && ps_streq(pod->app_id, record->name) &&
+           ps_streq(pod->cluster, record->cluster);
 }
 
 /* The one that says most: with an exit code, else any. */
@@ -44,8 +45,7 @@ static const struct model_object *pod_of(const struct plan__task_pass *pass)
     for (size_t i = 0; i < pass->s->pod_count; i++) {
         const struct model_object *pod = pass->s->pods[i];
 
-        if (is_pod_of(pod, pass->now.namespace, pass->now.name) &&
-            (found == NULL || pod->exit_code > found->exit_code))
+        if (is_pod_of(pod, &pass->now) && (found == NULL || pod->exit_code > found->exit_code))
             found = pod;
     }
     return found;
@@ -293,6 +293,19 @@ static void foreign_record(struct plan__task_pass *pass)
     take_ending(pass, &end);
 }
 
+/* Nor is it looked for where it was not asked for. */
+static void moved_account(struct plan__task_pass *pass)
+{
+    const struct ending end = {.state = MODEL_ATTEMPT_UNKNOWN,
+                               .exit_code = -1,
+                               .at_ms = pass->s->now_ms,
+                               .reason = "PlatformChanged",
+                               .message = "its PlatformAccount was made anew, and leads to another "
+                                          "cluster; whether it has done its work is not known"};
+
+    take_ending(pass, &end);
+}
+
 static void stopped(struct plan__task_pass *pass)
 {
     pass->now.state = MODEL_ATTEMPT_STOPPED;
@@ -342,11 +355,16 @@ bool plan__settle_attempt(struct plan__task_pass *pass)
         foreign_record(pass);
         return true;
     }
+    if (job == NULL && pass->account != NULL && !ps_streq(pass->now.cluster, pass->cluster)) {
+        moved_account(pass);
+        return true;
+    }
     if (job == NULL)
         return pass->now.uid == NULL ? true : lost_job(pass);
     pass->now.namespace = job->namespace;
     pass->now.name = job->name;
     pass->now.uid = job->uid;
+    pass->now.cluster = job->cluster;
     pass->now.state = MODEL_ATTEMPT_RUNNING;
     if (pass->now.start_ms == 0)
         pass->now.start_ms = job->created_ms;
@@ -440,6 +458,8 @@ static void tend_job(struct plan__task_pass *pass, const struct model_object *jo
     const bool current = plan__is_active(&pass->now) && job->attempt == pass->now.attempt;
     const bool wanted = current && !pass->task.suspend && !job->stopped;
 
+    if (!plan__is_open(pass->s, job->cluster))
+        return;
     if (!is_over(job) && !job->deleting) {
         if (!wanted && !pass->unreadable && !(job->stopped && job->suspend)) {
             stop_job(pass, job);

@@ -23,7 +23,9 @@ void plan__release_job(struct plan *plan, int stage, const struct model_object *
  * --cascade=orphan): only our finalizer must not hold it. */
 static void dispose(struct plan__task_pass *pass, const struct model_object *job)
 {
-    if (!ps_streq(job->namespace, pass->s->namespace) && !job->deleting) {
+    if (!plan__is_open(pass->s, job->cluster))
+        return;
+    if (!plan__is_beside(pass->s, job) && !job->deleting) {
         plan__delete(pass->plan, 0, job);
     } else if (job->has_finalizer) {
         plan__release_job(pass->plan, 0, job);
@@ -56,31 +58,46 @@ bool plan__task_predecessors(struct plan__task_pass *pass)
 
         dispose(pass, job);
         /* Orphaned on purpose, it is theirs, and nothing to wait for. */
-        if (job->has_owner || !ps_streq(job->namespace, s->namespace))
+        if (job->has_owner || !plan__is_beside(s, job))
             pass->predecessors[left++] = job;
     }
     pass->predecessor_count = left;
     return false;
 }
 
+/* True when it is to be waited for; what cannot be reached stands in the annotation. */
+static bool end_job(struct plan__task_pass *pass, const struct model_object *job)
+{
+    const bool beside = plan__is_beside(pass->s, job);
+
+    if (job->job_end == MODEL_JOB_NOT_ENDED) /* its pods run on for a moment */
+        pass->plan->standing = PLAN_ACTIVE;
+    if (!plan__is_open(pass->s, job->cluster))
+        return false;
+    if (!beside || job->deleting)
+        dispose(pass, job);
+    return !beside;
+}
+
 void plan__task_cleanup(struct plan__task_pass *pass)
 {
+    const char *away = plan__first_away(pass->arena, pass->s, plan__recorded_clusters(pass->s->cr));
     size_t left = 0;
 
     pass->plan->summary = "going away";
-    for (size_t i = 0; i < pass->own_count; i++) {
-        const struct model_object *job = pass->own[i];
-        const bool beside = ps_streq(job->namespace, pass->task.namespace);
-
-        left += !beside;
-        if (job->job_end == MODEL_JOB_NOT_ENDED) /* its pods run on for a moment */
+    plan__record_read(pass);
+    for (size_t i = 0; i < pass->own_count; i++)
+        left += end_job(pass, pass->own[i]);
+    if (pass->now.attempt == 0) /* no attempt on record: none was made */
+        away = NULL;
+    if (away != NULL) {
+        plan__tell_blocked(pass->plan, pass->s, away);
+        if (plan__is_active(&pass->now)) /* it may run */
             pass->plan->standing = PLAN_ACTIVE;
-        if (!beside || job->deleting)
-            dispose(pass, job);
     }
     if (left > 0) {
         pass->plan->summary = "remove its Jobs";
-    } else if (pass->task.has_finalizer) {
+    } else if (away == NULL && pass->task.has_finalizer) {
         plan__let_go(pass->plan, MODEL_TASK, pass->task.object);
     }
 }

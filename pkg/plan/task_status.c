@@ -23,6 +23,7 @@ static void read_step(struct plan__record *record, const struct json_t *step)
     record->namespace = js_path_str(step, "resource.namespace");
     record->name = js_path_str(step, "resource.name");
     record->uid = js_path_str(step, "resource.uid");
+    record->cluster = js_path_str(step, "resource.cluster");
 }
 
 /* Somebody has wiped the status: the Jobs show what was started. */
@@ -37,6 +38,7 @@ static void recover(struct plan__task_pass *pass)
     pass->now.namespace = job->namespace;
     pass->now.name = job->name;
     pass->now.uid = job->uid;
+    pass->now.cluster = job->cluster;
     pass->now.image = job->image;
     if (plan__is_final(&pass->now)) /* it says more than the status, which is from before it */
         pass->now.phase = MODEL_TASK_PENDING;
@@ -96,6 +98,7 @@ static struct json_t *steps_json(const struct plan__task_pass *pass)
     js_set_str(step, "image", now->image);
     js_set_str(step, "version", now->version);
     js_set_str(resource, "kind", model_kind_name(MODEL_JOB));
+    js_set_str(resource, "cluster", now->cluster);
     js_set_str(resource, "namespace", now->namespace);
     js_set_str(resource, "name", now->name);
     js_set_str(resource, "uid", now->uid);
@@ -118,7 +121,8 @@ static bool is_ready(const struct plan__task_pass *pass)
     case MODEL_TASK_PENDING:
     case MODEL_TASK_WAITING:
         return pass->now.attempt > 0 && !pass->stalled &&
-               ps_streq(js_path_str(before, "status"), "True");
+               (ps_streq(js_path_str(before, "status"), "True") ||
+                (ps_streq(js_path_str(before, "status"), "Unknown") && pass->now.start_ms > 0));
     case MODEL_TASK_NEW:
     case MODEL_TASK_FAILED:
     case MODEL_TASK_UNKNOWN:
@@ -133,7 +137,11 @@ static void set_conditions(const struct plan__task_pass *pass, struct model_cond
     const enum model_task_phase phase = pass->now.phase;
     const char *warnings = pass->wanted.warnings;
 
-    model_condition_set(list, "Ready", is_ready(pass), pass->reason, pass->message);
+    if (pass->unseen) {
+        model_condition_set_unknown(list, "Ready", pass->reason, pass->message);
+    } else {
+        model_condition_set(list, "Ready", is_ready(pass), pass->reason, pass->message);
+    }
     if (pass->refused != NULL) {
         model_condition_set(list, "Accepted", false, pass->refused, pass->message);
     } else if (pass->wanted.count > 0) {
@@ -213,7 +221,7 @@ static struct json_t *status_json(struct plan__task_pass *pass)
 
 static bool is_bad_news(const struct plan__task_pass *pass)
 {
-    return pass->stalled || strcmp(pass->reason, "Backoff") == 0;
+    return pass->stalled || pass->unseen || strcmp(pass->reason, "Backoff") == 0;
 }
 
 static void tell(struct plan__task_pass *pass)
@@ -233,11 +241,19 @@ static void tell_trouble(struct plan__task_pass *pass)
 {
     const struct plan_trouble *trouble = &pass->s->troubles[0];
 
-    if (pass->s->trouble_count == 0 || plan__is_final(&pass->now))
+    if (pass->s->trouble_count == 0 || plan__is_final(&pass->now) || pass->unseen)
         return;
     pass->reason = plan__trouble_reason(trouble);
     pass->message = plan__trouble_text(pass->arena, trouble);
     pass->stalled |= ps_code_class(trouble->code) == PS_CLASS_INVALID;
+}
+
+/* While a cluster is read for the first time since the operator started, what was said last stands
+ * unless there is something to record: a restart is no news. */
+static bool is_kept(const struct plan__task_pass *pass)
+{
+    return pass->connecting && pass->task.status != NULL && !pass->record_first &&
+           pass->before.state == pass->now.state && pass->before.attempt == pass->now.attempt;
 }
 
 void plan__task_status(struct plan__task_pass *pass)
@@ -246,6 +262,8 @@ void plan__task_status(struct plan__task_pass *pass)
 
     if (pass->now.phase == MODEL_TASK_NEW)
         return; /* nothing is decided yet */
+    if (is_kept(pass))
+        return;
     keep_words(pass);
     tell_trouble(pass);
     struct json_t *status PS_AUTO_JS = status_json(pass), *body = js_object();
