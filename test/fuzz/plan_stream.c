@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any JSON as a snapshot of a stream's pass: the planner comes back, and its plan is sound:
- * operations carry their proof, nothing is created for a stream that goes or is gone, and planning
- * is repeatable. The first line of the input is the snapshot (test/unit/support/snapshot.h);
- * objects without an identity are left out, as the operator does.
+ * operations carry their proof, nothing is created for a stream that goes or is gone, nothing is
+ * asked of a cluster that cannot be seen, and planning is repeatable. The first line of the input
+ * is the snapshot (test/unit/support/snapshot.h); objects without an identity are left out, as the
+ * operator does.
  */
 #include "support/input.h"
 
@@ -52,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_t *first PS_AUTO_JS = plan_json(plan), *second PS_AUTO_JS = plan_json(again);
 
     ps_assert(js_equal(first, second));
+    input_check_remote(in, plan);
     for (size_t i = 0; i < plan->op_count; i++)
         check_op(&plan->ops[i], in);
     plan_free(plan);

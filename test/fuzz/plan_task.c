@@ -70,7 +70,8 @@ static void check_create(const struct plan *plan, const struct plan_op *op, cons
         const struct json_t *child = js_get(js_at(list, i), "object");
 
         ps_assert(!ps_streq(js_path_str(child, "metadata.name"), op->name) ||
-                  !ps_streq(js_path_str(child, "metadata.namespace"), op->namespace));
+                  !ps_streq(js_path_str(child, "metadata.namespace"), op->namespace) ||
+                  !ps_streq(js_path_str(js_at(list, i), "cluster"), op->cluster));
     }
 }
 
@@ -105,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_t *first PS_AUTO_JS = plan_json(plan), *second PS_AUTO_JS = plan_json(again);
 
     ps_assert(js_equal(first, second));
+    input_check_remote(in, plan);
     for (size_t i = 0; i < plan->op_count; i++) {
         check_op(plan, &plan->ops[i], in);
         creates += plan->ops[i].verb == PLAN_CREATE;

@@ -10,5 +10,10 @@
 void input_tidy(struct json_t *in, const char *const *kinds);
 /* Is the custom resource there, and to stay? */
 bool input_stays(const struct json_t *in);
+/* Can that cluster be seen? NULL: the operator's own. */
+bool input_is_open(const struct json_t *in, const char *cluster);
+/* Nothing is asked of or written to a cluster that cannot be seen, and what is made in another one
+ * says through which account. */
+void input_check_remote(const struct json_t *in, const struct plan *plan);
 
 #endif

@@ -77,10 +77,11 @@ static struct json_t *add_app(struct json_t *apps, const char *name)
     return app;
 }
 
+static const char *const accounts[] = {"there", "here", WORLD_REMOTE};
+
 /* For apps that the definition has; each may be on another account than the rest. */
 static void add_apps(struct world *world, struct json_t *spec)
 {
-    static const char *const accounts[] = {"there", "here"};
     const char *definition = js_path_str(spec, "definition");
     struct json_t *apps = js_array();
 
@@ -90,11 +91,12 @@ static void add_apps(struct world *world, struct json_t *spec)
         js_set_str(app, "image", "y/cardata:9");
         js_set_int(app, "replicas", world_random(world, 3));
         if (world_random(world, 2))
-            js_set_str(app, "platform", accounts[world_random(world, 2)]);
+            js_set_str(app, "platform", accounts[world_random(world, PS_ARRAY_LEN(accounts))]);
     }
     if (strstr(definition, " predict ") != NULL && strstr(definition, ": predict") == NULL &&
         world_random(world, 3) == 0)
-        js_set_str(add_app(apps, "predict"), "platform", accounts[world_random(world, 2)]);
+        js_set_str(add_app(apps, "predict"), "platform",
+                   accounts[world_random(world, PS_ARRAY_LEN(accounts))]);
     js_set(spec, "apps", apps);
 }
 
@@ -103,7 +105,7 @@ static struct json_t *random_spec(struct world *world)
     struct json_t *spec = js_object(), *list = js_child(spec, "properties");
 
     js_set_str(spec, "definition", definitions[world_random(world, PS_ARRAY_LEN(definitions))]);
-    js_set_str(spec, "platform", world_random(world, 3) ? "there" : "here");
+    js_set_str(spec, "platform", accounts[world_random(world, PS_ARRAY_LEN(accounts))]);
     js_set_int(spec, "revisionHistoryLimit", world_random(world, 4));
     if (world_random(world, 4) == 0)
         js_set_bool(spec, "suspend", true);
@@ -157,7 +159,7 @@ static void edit(struct world *world, int step)
     PS_AUTO_BUF(text, 16);
 
     ps_buf_printf(&text, "%d", step);
-    const int what = world_random(world, 14);
+    const int what = world_random(world, 18);
 
     if (world->cr == NULL || what < 4)
         world_apply(world, random_spec(world));
@@ -175,8 +177,12 @@ static void edit(struct world *world, int step)
         world_strip_cr(world);
     else if (what == 10)
         lose_child(world);
-    else if (what > 11)
+    else if (what > 11 && what < 14)
         change_child(world);
+    else if (what == 14)
+        world_hide(world, world_random(world, 2) == 0);
+    else if (what > 14)
+        world_show(world);
     else
         world_tick(world);
 }
@@ -218,6 +224,7 @@ static void check_end(struct world *world)
 /* A last valid spec that takes over account and registry as they are. */
 static void finish(struct world *world)
 {
+    world_show(world);
     if (world->cr != NULL && js_path_str(world->cr, "metadata.deletionTimestamp") != NULL &&
         world_settle(world, JOBS_MAX) < 0)
         world_fail(world, "does not go away");
@@ -250,6 +257,7 @@ static void run(uint64_t seed, int kill_percent, int conflict_percent)
     for (int i = 0; i < EDITS; i++) {
         world.kill_percent = world_random(&world, 2) ? kill_percent : 0;
         world.conflict_percent = conflict_percent;
+        world.away_percent = conflict_percent / 2;
         edit(&world, i);
         for (int jobs = world_random(&world, 4); jobs > 0; jobs--) {
             (void)world_job(&world);
@@ -356,10 +364,15 @@ static void nothing_is_left_after_a_delete(void **state)
             (void)world_job(&world);
         }
         if (world_random(&world, 2))
+            world_hide(&world, world_random(&world, 2) == 0);
+        if (world_random(&world, 2))
             world_strip_cr(&world);
         else
             world_delete_cr(&world);
         (void)world_job(&world);
+        if (world_settle(&world, JOBS_MAX) < 0)
+            world_fail(&world, "something was done");
+        world_show(&world);
         if (world_settle(&world, JOBS_MAX) < 0)
             world_fail(&world, "something was done");
         world_tick(&world);

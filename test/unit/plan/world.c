@@ -48,6 +48,22 @@ static bool chance(struct world *world, int percent)
     return percent > 0 && world_random(world, 100) < percent;
 }
 
+static void add_remote_account(struct world *world)
+{
+    struct json_t *spec = js_object(), *kubernetes = js_child(spec, "kubernetes");
+    struct json_t *finalizers = js_array();
+
+    js_set_str(spec, "type", "Kubernetes");
+    js_set_str(kubernetes, "namespace", "gpu-namespace");
+    js_set_str(js_child(js_child(kubernetes, "cluster"), "secretRef"), "name", "key");
+    world_account(world, WORLD_REMOTE, spec);
+    struct json_t *account = js_get(world->accounts, WORLD_REMOTE);
+
+    js_push(finalizers, js_string(MODEL_FINALIZER));
+    js_set(js_child(account, "metadata"), "finalizers", finalizers);
+    js_set_str(js_child(js_child(account, "status"), "target"), "uid", "gpu-namespace");
+}
+
 static void add_namespace(struct world *world, const char *name)
 {
     struct json_t *object = js_object(), *metadata = js_child(object, "metadata");
@@ -68,6 +84,8 @@ void world_init(struct world *world, uint64_t seed)
     ps_buf_init(&world->trace, TRACE_MAX);
     add_namespace(world, WORLD_NAMESPACE);
     add_namespace(world, "kafka-namespace");
+    add_namespace(world, "gpu-namespace");
+    add_remote_account(world);
 }
 
 void world_fini(struct world *world)
@@ -76,6 +94,7 @@ void world_fini(struct world *world)
     js_unref(world->accounts);
     js_unref(world->namespaces);
     js_unref(world->objects);
+    js_unref(world->last_seen);
     ps_buf_fini(&world->trace);
 }
 
@@ -100,20 +119,25 @@ bool world_is_ours(const struct json_t *item)
         OWNER);
 }
 
-static struct json_t *find(const struct world *world, enum model_kind kind, const char *namespace,
-                           const char *name)
+static struct json_t *find(const struct world *world, struct plan_need what)
 {
-    if (kind == MODEL_STREAM)
+    if (what.kind == MODEL_STREAM)
         return world->cr;
     for (size_t i = 0; i < js_len(world->objects); i++) {
         const struct json_t *item = js_at(world->objects, i);
 
-        if (ps_streq(js_path_str(item, "kind"), model_kind_name(kind)) &&
-            ps_streq(js_path_str(item, "object.metadata.namespace"), namespace) &&
-            ps_streq(js_path_str(item, "object.metadata.name"), name))
+        if (ps_streq(js_path_str(item, "kind"), model_kind_name(what.kind)) &&
+            ps_streq(js_path_str(item, "cluster"), what.cluster) &&
+            ps_streq(js_path_str(item, "object.metadata.namespace"), what.namespace) &&
+            ps_streq(js_path_str(item, "object.metadata.name"), what.name))
             return js_get(item, "object");
     }
     return NULL;
+}
+
+static struct plan_need of_op(const struct plan_op *op)
+{
+    return (struct plan_need){op->kind, op->namespace, op->name, op->cluster};
 }
 
 static void drop(struct world *world, bool (*is_gone)(const struct world *, const struct json_t *))
@@ -155,6 +179,41 @@ void world_change(struct world *world, size_t i)
     }
     stamp(world, object, "resourceVersion");
     world->may_restart = true; /* taken back, it restarts once more */
+}
+
+static struct json_t *child_input(const struct json_t *item);
+
+/* ---- the other cluster
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static bool is_remote(const struct json_t *item)
+{
+    return js_path_str(item, "cluster") != NULL;
+}
+
+void world_hide(struct world *world, bool restart)
+{
+    struct json_t *seen = js_array();
+
+    ps_buf_printf(&world->trace, "the other cluster is away%s\n", restart ? ", restart" : "");
+    for (size_t i = 0; !restart && world->last_seen == NULL && i < js_len(world->objects); i++) {
+        if (is_remote(js_at(world->objects, i)) && world_is_ours(js_at(world->objects, i)))
+            js_push(seen, child_input(js_at(world->objects, i)));
+    }
+    if (restart || world->last_seen == NULL) {
+        js_unref(world->last_seen);
+        world->last_seen = seen;
+    } else {
+        js_unref(seen);
+    }
+}
+
+void world_show(struct world *world)
+{
+    ps_buf_str(&world->trace, "the other cluster is back\n");
+    js_unref(world->last_seen);
+    world->last_seen = NULL;
 }
 
 /* ---- the CR and its surroundings ----------------------------------------------------------------
@@ -245,11 +304,13 @@ static struct json_t *child_input(const struct json_t *item)
     return child;
 }
 
-static void add_item(struct world *world, enum model_kind kind, struct json_t *object)
+static void add_item(struct world *world, enum model_kind kind, const char *cluster,
+                     struct json_t *object)
 {
     struct json_t *item = js_object();
 
     js_set_str(item, "kind", model_kind_name(kind));
+    js_set_str(item, "cluster", cluster);
     js_set(item, "object", object);
     js_push(world->objects, item);
 }
@@ -263,7 +324,7 @@ void world_foreign(struct world *world, enum model_kind kind, const char *namesp
     js_set_str(metadata, "namespace", namespace);
     stamp(world, object, "uid");
     stamp(world, object, "resourceVersion");
-    add_item(world, kind, object);
+    add_item(world, kind, NULL, object);
 }
 
 /* ---- time passes
@@ -322,6 +383,21 @@ static const char *cr_uid(const struct world *world)
     return js_path_str(world->cr, "metadata.uid");
 }
 
+/* Nothing of this very CR stands where only we remove it. */
+static bool is_clean(const struct world *world)
+{
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+        const struct json_t *labels = js_path(item, "object.metadata.labels");
+
+        if (ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)) &&
+            (is_remote(item) ||
+             !ps_streq(js_path_str(item, "object.metadata.namespace"), WORLD_NAMESPACE)))
+            return false;
+    }
+    return true;
+}
+
 /* Of two StatefulSets of one app each would run an instance 0. */
 static bool has_numbered(const struct world *world, const struct json_t *body)
 {
@@ -351,10 +427,16 @@ static bool may_change(const struct json_t *from, const struct json_t *to, enum 
     return true;
 }
 
+static const char *remote_uid(const struct world *world)
+{
+    return js_path_str(js_get(world->accounts, WORLD_REMOTE), "metadata.uid");
+}
+
 static enum outcome create(struct world *world, const struct plan_op *op)
 {
     const struct json_t *labels = js_path(op->body, "metadata.labels");
-    const bool elsewhere = !ps_streq(op->namespace, WORLD_NAMESPACE);
+    const bool elsewhere = op->cluster != NULL || !ps_streq(op->namespace, WORLD_NAMESPACE);
+    const char *account = js_str(js_get(labels, MODEL_LABEL_ACCOUNT_UID));
 
     CHECK(world, world->cr != NULL && js_path_str(world->cr, "metadata.deletionTimestamp") == NULL);
     CHECK(world, ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), cr_uid(world)));
@@ -364,7 +446,13 @@ static enum outcome create(struct world *world, const struct plan_op *op)
     CHECK(world, !elsewhere || js_len(js_path(world->cr, "metadata.finalizers")) > 0);
     CHECK(world, elsewhere == (js_path(op->body, "metadata.ownerReferences") == NULL));
     CHECK(world, js_get(world->namespaces, op->namespace) != NULL);
-    const struct json_t *holder = find(world, op->kind, op->namespace, op->name);
+    CHECK(world, (op->cluster != NULL) == ps_streq(op->namespace, "gpu-namespace"));
+    CHECK(world, ps_streq(account, op->cluster ? remote_uid(world) : NULL));
+    CHECK(world,
+          op->cluster == NULL || ps_streq(js_str(js_get(js_path(world->cr, "metadata.annotations"),
+                                                        MODEL_ANNOTATION_CLUSTERS)),
+                                          op->cluster));
+    const struct json_t *holder = find(world, of_op(op));
 
     if (holder != NULL) {
         /* The snapshot has shown what is ours, so only a foreign object may stand there. */
@@ -380,7 +468,7 @@ static enum outcome create(struct world *world, const struct plan_op *op)
     js_set_int(js_child(object, "metadata"), "generation", 1);
     if (model_is_workload(op->kind) && js_path(object, "spec.replicas") == NULL)
         js_set_int(js_child(object, "spec"), "replicas", 1);
-    add_item(world, op->kind, object);
+    add_item(world, op->kind, op->cluster, object);
     note_written(js_at(world->objects, js_len(world->objects) - 1), false);
     return DONE;
 }
@@ -390,7 +478,7 @@ static void replace(struct world *world, const struct plan_op *op, struct json_t
     for (size_t i = 0; i < js_len(world->objects); i++) {
         struct json_t *item = js_at(world->objects, i);
 
-        if (js_get(item, "object") == find(world, op->kind, op->namespace, op->name)) {
+        if (js_get(item, "object") == find(world, of_op(op))) {
             js_set(item, "object", object);
             note_written(item, op->partial);
             return;
@@ -401,7 +489,7 @@ static void replace(struct world *world, const struct plan_op *op, struct json_t
 
 static enum outcome patch(struct world *world, const struct plan_op *op)
 {
-    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+    struct json_t *object = find(world, of_op(op));
     const char *rv = js_path_str(op->body, "metadata.resourceVersion");
     const struct json_t *labels = js_path(object, "metadata.labels");
 
@@ -433,13 +521,15 @@ static enum outcome patch(struct world *world, const struct plan_op *op)
 
     js_unref(world->cr);
     world->cr = result;
-    if (ends)
+    if (ends) {
+        CHECK(world, is_clean(world));
         world_strip_cr(world);
+    }
     return DONE;
 }
 
 static enum outcome delete (struct world *world, const struct plan_op *op) {
-    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+    struct json_t *object = find(world, of_op(op));
 
         if (object == NULL) return GONE;
         if (!ps_streq(op->uid, js_path_str(object, "metadata.uid"))) return CONFLICT;
@@ -454,18 +544,24 @@ static enum outcome perform(struct world *world, const struct plan_op *op)
 {
     static const char *const verbs[] = {"create", "patch", "strategic", "patch-status", "delete"};
     static const char *const outcomes[] = {"done", "killed", "conflict", "held", "gone"};
-    struct json_t *object = find(world, op->kind, op->namespace, op->name);
+    struct json_t *object = find(world, of_op(op));
     enum outcome outcome = KILLED;
 
     if (object != NULL && chance(world, world->conflict_percent))
         stamp(world, object, "resourceVersion");
     world->ops++;
-    if (!chance(world, world->kill_percent))
+    if (op->cluster != NULL) {
+        CHECK(world, !world->planned_blind);
+        if (chance(world, world->away_percent))
+            world_hide(world, world_random(world, 2) == 0);
+    }
+    if (!chance(world, world->kill_percent) && (op->cluster == NULL || world->last_seen == NULL))
         outcome = op->verb == PLAN_CREATE   ? create(world, op)
                   : op->verb == PLAN_DELETE ? delete (world, op)
                                             : patch(world, op);
-    ps_buf_printf(&world->trace, "    %d %s %s %s/%s: %s\n", op->stage, verbs[op->verb],
-                  model_kind_name(op->kind), op->namespace, op->name, outcomes[outcome]);
+    ps_buf_printf(&world->trace, "    %d %s %s%s%s %s/%s: %s\n", op->stage, verbs[op->verb],
+                  op->cluster ? op->cluster : "", op->cluster ? " " : "", model_kind_name(op->kind),
+                  op->namespace, op->name, outcomes[outcome]);
     return outcome;
 }
 
@@ -516,14 +612,33 @@ static uint64_t sources_of(const struct world *world)
     return ps_hash(text, strlen(text));
 }
 
+/* New reference. */
+static struct json_t *clusters_input(const struct world *world)
+{
+    struct json_t *list = js_array(), *cluster = js_object();
+
+    js_set_str(cluster, "name", WORLD_REMOTE);
+    js_set_str(cluster, "accountUid", remote_uid(world));
+    js_set_str(cluster, "state", world->last_seen ? "Away" : "Synced");
+    js_set_str(cluster, "uid", "gpu-namespace");
+    js_push(list, cluster);
+    return list;
+}
+
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
     struct json_t *in = js_object(), *children = js_array();
     const char *named = js_path_str(world->cr, "spec.platform");
 
-    for (size_t i = 0; i < js_len(world->objects); i++)
-        if (world_is_ours(js_at(world->objects, i)))
-            js_push(children, child_input(js_at(world->objects, i)));
+    for (size_t i = 0; i < js_len(world->objects); i++) {
+        const struct json_t *item = js_at(world->objects, i);
+
+        if (world_is_ours(item) && (!is_remote(item) || world->last_seen == NULL))
+            js_push(children, child_input(item));
+    }
+    for (size_t i = 0; i < js_len(world->last_seen); i++)
+        js_push(children, js_copy(js_at(world->last_seen, i)));
+    js_set(in, "clusters", clusters_input(world));
     js_set_int(in, "nowMs", world->now_ms);
     js_set_str(in, "installation", INSTALLATION);
     js_set_str(in, "namespace", WORLD_NAMESPACE);
@@ -555,15 +670,16 @@ static struct plan *plan_both_ways(struct world *world, struct json_t *in)
     return plan;
 }
 
-static void learn(const struct world *world, struct json_t *facts, enum model_kind kind,
-                  const char *namespace, const char *name)
+static void learn(const struct world *world, struct json_t *facts, struct plan_need what)
 {
     struct json_t *fact = js_object();
 
-    js_set_str(fact, "kind", model_kind_name(kind));
-    js_set_str(fact, "namespace", namespace);
-    js_set_str(fact, "name", name);
-    js_set(fact, "object", js_copy(find(world, kind, namespace, name)));
+    CHECK(world, what.cluster == NULL || !world->planned_blind);
+    js_set_str(fact, "kind", model_kind_name(what.kind));
+    js_set_str(fact, "namespace", what.namespace);
+    js_set_str(fact, "name", what.name);
+    js_set_str(fact, "cluster", what.cluster);
+    js_set(fact, "object", js_copy(find(world, what)));
     js_push(facts, fact);
 }
 
@@ -580,7 +696,7 @@ static enum outcome perform_all(struct world *world, const struct plan *plan, st
             const enum outcome outcome = perform(world, &plan->ops[i]);
 
             if (outcome == HELD)
-                learn(world, facts, plan->ops[i].kind, plan->ops[i].namespace, plan->ops[i].name);
+                learn(world, facts, of_op(&plan->ops[i]));
             if (outcome != DONE && outcome != GONE && worst != KILLED)
                 worst = outcome;
         }
@@ -614,6 +730,8 @@ bool world_job(struct world *world)
 
     for (int round = 0; round < ROUNDS_MAX; round++) {
         struct json_t *in PS_AUTO_JS = snapshot_input(world, facts);
+
+        world->planned_blind = world->last_seen != NULL;
         struct plan *plan = plan_both_ways(world, in);
         enum outcome outcome = DONE;
         bool quiet = false, ended = true;
@@ -622,8 +740,7 @@ bool world_job(struct world *world)
                       plan->op_count, plan->need_count);
         if (plan->need_count > 0) {
             for (size_t i = 0; i < plan->need_count; i++)
-                learn(world, facts, plan->needs[i].kind, plan->needs[i].namespace,
-                      plan->needs[i].name);
+                learn(world, facts, plan->needs[i]);
             ended = false;
         } else if (plan->op_count > 0 && !status_only) {
             outcome = perform_all(world, plan, facts);
@@ -642,9 +759,10 @@ bool world_job(struct world *world)
 int world_settle(struct world *world, int max)
 {
     const int kill = world->kill_percent, conflict = world->conflict_percent;
+    const int away = world->away_percent;
     int jobs = 0, quiet = 0;
 
-    world->kill_percent = world->conflict_percent = 0;
+    world->kill_percent = world->conflict_percent = world->away_percent = 0;
     while (quiet < 2) { /* the second one sees what became of deletes */
         quiet = world_job(world) ? quiet + 1 : 0;
         world_tick(world);
@@ -654,6 +772,7 @@ int world_settle(struct world *world, int max)
     }
     world->kill_percent = kill;
     world->conflict_percent = conflict;
+    world->away_percent = away;
     world->may_restart = false;
     return jobs;
 }
@@ -693,6 +812,7 @@ static void forget(struct json_t *object, bool replicas)
     js_remove(js_path(object, "metadata.annotations"), MODEL_ANNOTATION_CORRECTED);
     js_remove(labels, MODEL_LABEL_REVISION);
     js_remove(labels, MODEL_LABEL_OWNER_UID);
+    js_remove(labels, MODEL_LABEL_ACCOUNT_UID);
     js_remove(object, "status");
     if (js_len(js_path(object, "metadata.annotations")) == 0)
         js_remove(js_get(object, "metadata"), "annotations");
@@ -720,6 +840,7 @@ struct json_t *world_normal(const struct world *world, bool replicas)
             continue;
         struct json_t *object PS_AUTO_JS = js_copy(js_get(item, "object"));
 
+        js_set(object, "cluster", js_copy(js_get(item, "cluster")));
         forget(object, replicas);
         char *text PS_AUTO_FREE = js_text(object);
 

@@ -2,7 +2,7 @@
 /*
  * A small API server in memory, with one StreamDeployment cars/foo, and an executor that carries
  * plans out on it. It checks what every operation must be: proven, ours, and never a second object
- * of a name.
+ * of a name. The account WORLD_REMOTE leads to another cluster, which may be out of sight.
  */
 #ifndef PS_TEST_WORLD_H
 #define PS_TEST_WORLD_H
@@ -11,13 +11,17 @@
 
 #define WORLD_NAMESPACE "cars"
 #define WORLD_NAME      "foo"
+#define WORLD_REMOTE    "gpu"
 
 struct world {
     uint64_t random;           /* state of the generator; the same seed gives the same run */
     struct json_t *cr;         /* NULL: there is none */
     struct json_t *accounts;   /* name -> object */
     struct json_t *namespaces; /* name -> object */
-    struct json_t *objects;    /* children and foreign ones: [{kind, object}] */
+    struct json_t *objects;    /* children and foreign ones: [{kind, object, cluster}] */
+    struct json_t *last_seen;  /* NULL: the other cluster can be seen; else what was seen of it */
+    bool planned_blind;        /* it could not when the plan was made */
+    int away_percent;          /* chance that an operation there finds it gone */
     const char *registry;
     struct ps_buf trace; /* what was done, for the message of a failure */
     int64_t now_ms;
@@ -47,6 +51,10 @@ void world_account(struct world *world, const char *name, struct json_t *spec /*
 /* Someone else's object under a name of ours. */
 void world_foreign(struct world *world, enum model_kind kind, const char *namespace,
                    const char *name);
+/* Nobody can see the other cluster, or write there; it lives on. After a restart nothing is known
+ * of it. */
+void world_hide(struct world *world, bool restart);
+void world_show(struct world *world);
 /* The last deletes come true, Deployments roll out, what has lost its owner is collected. */
 void world_tick(struct world *world);
 void world_remove(struct world *world, size_t i);
