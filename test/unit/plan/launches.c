@@ -252,6 +252,53 @@ static void see_gone(struct launches *world, enum model_kind kind, const struct 
         js_remove(view, ps_buf_text(&key));
 }
 
+bool launches_is_far(const struct json_t *object)
+{
+    return ps_streq(js_path_str(object, "metadata.namespace"), LAUNCHES_FAR);
+}
+
+/* Far objects out of the view, and their events; with `list` as they are now in the view again. */
+static void look_anew(struct launches *world, enum model_kind kind, bool list)
+{
+    struct json_t *view = js_object(), *events = js_array(), *value;
+    const struct json_t *from[] = {world->view[index_of(kind)], launches_all(world, kind)};
+    const struct json_t *old = world->events[index_of(kind)];
+
+    for (size_t i = 0; i < PS_ARRAY_LEN(from); i++) {
+        void *at = NULL;
+        const char *key;
+
+        while (js_next(from[i], &at, &key, &value)) {
+            if (launches_is_far(value) == (i == 1) && (i == 0 || list))
+                js_set(view, key, js_copy(value));
+        }
+    }
+    for (size_t i = 0; i < js_len(old); i++) {
+        if (!launches_is_far(js_get(js_at(old, i), "object")))
+            js_push(events, js_ref(js_at(old, i)));
+    }
+    replace_list(&world->view[index_of(kind)], view);
+    replace_list(&world->events[index_of(kind)], events);
+}
+
+void launches_hide(struct launches *world, bool restart)
+{
+    ps_buf_printf(&world->trace, "the other cluster is away%s\n", restart ? ", restart" : "");
+    world->away = true;
+    if (restart)
+        launches_restart(world);
+}
+
+void launches_show(struct launches *world)
+{
+    if (!world->away)
+        return;
+    ps_buf_str(&world->trace, "the other cluster is back\n");
+    world->away = false;
+    look_anew(world, MODEL_JOB, true);
+    look_anew(world, MODEL_POD, true);
+}
+
 static void deliver_kind(struct launches *world, enum model_kind kind, int percent)
 {
     struct json_t **events = &world->events[index_of(kind)], *rest = js_array();
@@ -260,6 +307,11 @@ static void deliver_kind(struct launches *world, enum model_kind kind, int perce
     for (; i < js_len(*events); i++) {
         const struct json_t *event = js_at(*events, i);
         const bool due = js_path_int(event, "at", 0) + LAG_MAX_MS <= world->now_ms;
+
+        if (world->away && launches_is_far(js_get(event, "object"))) {
+            js_push(rest, js_copy(event));
+            continue;
+        }
 
         if (!due && !launches_chance(world, percent))
             break;
@@ -292,6 +344,10 @@ void launches_restart(struct launches *world)
     }
     for (size_t i = 0; i < LAUNCHES; i++)
         replace_list(&world->doubts[i], js_array());
+    if (world->away) {
+        look_anew(world, MODEL_JOB, false);
+        look_anew(world, MODEL_POD, false);
+    }
 }
 
 void launches_see_absent(struct launches *world, enum model_kind kind, const char *namespace,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A small API server in memory with two TaskLaunches, one/train and two/train, whose Jobs may run
- * in one namespace; a view of it that lags behind, kind by kind; and an executor that carries plans
- * out, dies and loses answers. Every write is held against the laws of a launch.
+ * in one namespace, here or in another cluster; a view of it that lags behind, kind by kind, and
+ * loses sight of the other cluster; and an executor that carries plans out, dies and loses answers.
+ * Every write is held against the laws of a launch.
  */
 #ifndef PS_TEST_LAUNCHES_H
 #define PS_TEST_LAUNCHES_H
@@ -12,6 +13,7 @@
 #define LAUNCHES        2
 #define LAUNCHES_NAME   "train"
 #define LAUNCHES_TARGET "work" /* of account "there"; "here" has none */
+#define LAUNCHES_FAR    "far"  /* an account, its cluster, and the namespace there */
 #define LAUNCHES_KINDS  3      /* TaskLaunch, Job, Pod */
 
 /* Chances in percent. */
@@ -36,6 +38,8 @@ struct launches {
     struct json_t *laws;                   /* uid -> {limit, stops} */
     bool full;                             /* no slot is free */
     bool steady;                           /* the controllers never dawdle */
+    bool away;                             /* nobody can see the other cluster, or write there */
+    bool planned_away;                     /* so it was when the plan was made */
     struct launches_weather weather;
     void (*between)(struct launches *world); /* may be NULL */
     int64_t wake_ms;                         /* of the last plan */
@@ -80,6 +84,10 @@ void launches_see_absent(struct launches *world, enum model_kind kind, const cha
                          const char *name);
 /* Another executor lists anew; what was in flight still is. */
 void launches_restart(struct launches *world);
+/* The other cluster is out of sight, or back: then it is listed anew. */
+void launches_hide(struct launches *world, bool restart);
+void launches_show(struct launches *world);
+bool launches_is_far(const struct json_t *object);
 /* The view learns of the next `percent` of the events, or of all. */
 void launches_deliver(struct launches *world, int percent);
 

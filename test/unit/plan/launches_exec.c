@@ -136,8 +136,28 @@ static void check_op(struct launches *world, size_t which, const struct plan_op 
                                                      MODEL_ANNOTATION_OWNER)),
                                        ps_buf_text(&owner)));
     }
+    LAUNCHES_CHECK(
+        world, ps_streq(op->cluster, ps_streq(op->namespace, LAUNCHES_FAR) ? LAUNCHES_FAR : NULL));
+    LAUNCHES_CHECK(world, op->cluster == NULL || !world->planned_away);
     if (op->verb == PLAN_CREATE)
         launches_check_intent(world, op->body);
+}
+
+/* A launch does not go while something of it stands where only we remove it. */
+static void check_gone(const struct launches *world, size_t which, const char *uid)
+{
+    struct json_t *value;
+    void *at = NULL;
+    const char *key;
+
+    if (launches_find(world, MODEL_TASK, launches_namespaces[which], LAUNCHES_NAME) != NULL)
+        return;
+    while (js_next(launches_all(world, MODEL_JOB), &at, &key, &value)) {
+        const struct json_t *labels = js_path(value, "metadata.labels");
+
+        LAUNCHES_CHECK(world, !launches_is_far(value) ||
+                                  !ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), uid));
+    }
 }
 
 /* The answer of a write has what it made, whatever the watch says later, and also when that was the
@@ -177,8 +197,15 @@ static enum outcome perform(struct launches *world, size_t which, const struct p
 {
     static const char *const outcomes[] = {"done", "conflict", "lost", "held", "killed"};
 
+    const struct json_t *task =
+        launches_find(world, MODEL_TASK, launches_namespaces[which], LAUNCHES_NAME);
+    PS_AUTO_FREE char *uid = task ? ps_xstrdup(js_path_str(task, "metadata.uid")) : NULL;
+
     check_op(world, which, op);
-    const enum outcome outcome = send(world, op);
+    const enum outcome outcome = op->cluster && world->away ? CONFLICT : send(world, op);
+
+    if (uid != NULL && op->kind == MODEL_TASK && op->verb == PLAN_PATCH && outcome == DONE)
+        check_gone(world, which, uid);
 
     const struct json_t *status = js_get(op->body, "status");
 
@@ -207,6 +234,15 @@ static struct json_t *account_of(const char *platform)
     js_set_str(spec, "type", "Kubernetes");
     if (ps_streq(platform, "there"))
         js_set_str(js_child(spec, "kubernetes"), "namespace", LAUNCHES_TARGET);
+    if (ps_streq(platform, LAUNCHES_FAR)) {
+        struct json_t *finalizers = js_array(), *kubernetes = js_child(spec, "kubernetes");
+
+        js_push(finalizers, js_string(MODEL_FINALIZER));
+        js_set(metadata, "finalizers", finalizers);
+        js_set_str(kubernetes, "namespace", LAUNCHES_FAR);
+        js_set_str(js_child(js_child(kubernetes, "cluster"), "secretRef"), "name", "key");
+        js_set_str(js_child(js_child(account, "status"), "target"), "uid", LAUNCHES_FAR);
+    }
     return account;
 }
 
@@ -239,6 +275,8 @@ static struct json_t *children_of(const struct launches *world, const char *name
 
         js_set_str(child, "kind", model_kind_name(MODEL_JOB));
         js_set(child, "object", js_copy(value));
+        if (launches_is_far(value))
+            js_set_str(child, "cluster", LAUNCHES_FAR);
         js_push(children, child);
     }
     return children;
@@ -264,10 +302,35 @@ static struct json_t *pods_of(const struct launches *world, const struct json_t 
     while (js_next(world->view[2], &at, &key, &value)) {
         const char *job = js_str(js_get(js_path(value, "metadata.labels"), "spring-app-id"));
 
-        if (is_child(children, job) || ps_streq(launches_job_name(task), job))
-            js_push(pods, js_copy(value));
+        if (!is_child(children, job) && !ps_streq(launches_job_name(task), job))
+            continue;
+        struct json_t *pod = js_copy(value);
+
+        if (launches_is_far(value))
+            js_set_str(pod, "cluster", LAUNCHES_FAR);
+        js_push(pods, pod);
     }
     return pods;
+}
+
+/* New reference. */
+static struct json_t *clusters_of(const struct launches *world)
+{
+    struct json_t *list = js_array(), *cluster = js_object();
+
+    js_set_str(cluster, "name", LAUNCHES_FAR);
+    js_set_str(cluster, "accountUid", LAUNCHES_FAR);
+    js_set_str(cluster, "state", world->away ? "Away" : "Synced");
+    js_set_str(cluster, "uid", LAUNCHES_FAR);
+    js_push(list, cluster);
+    return list;
+}
+
+static const char *target_of(const char *platform, const char *namespace)
+{
+    if (ps_streq(platform, "there"))
+        return LAUNCHES_TARGET;
+    return ps_streq(platform, LAUNCHES_FAR) ? LAUNCHES_FAR : namespace;
 }
 
 static struct json_t *input_of(const struct launches *world, size_t which,
@@ -287,6 +350,7 @@ static struct json_t *input_of(const struct launches *world, size_t which,
     js_set_str(in, "installation", INSTALLATION);
     js_set_str(in, "namespace", namespace);
     js_set_str(in, "name", LAUNCHES_NAME);
+    js_set(in, "clusters", clusters_of(world));
     js_set(in, "children", children);
     js_set(in, "pods", pods_of(world, task, children));
     js_set(in, "facts", js_copy(facts));
@@ -297,8 +361,7 @@ static struct json_t *input_of(const struct launches *world, size_t which,
         return in;
     js_set(in, "cr", js_copy(task));
     js_set(in, "account", account_of(platform));
-    js_set(in, "targetNamespace",
-           namespace_of(ps_streq(platform, "there") ? LAUNCHES_TARGET : namespace));
+    js_set(in, "targetNamespace", namespace_of(target_of(platform, namespace)));
     return in;
 }
 
@@ -334,6 +397,8 @@ static void read_live(struct job *job, enum model_kind kind, const char *namespa
 {
     struct json_t *fact = identity(kind, namespace, name);
 
+    if (ps_streq(namespace, LAUNCHES_FAR))
+        js_set_str(fact, "cluster", LAUNCHES_FAR);
     js_set(fact, "object", js_copy(launches_find(job->world, kind, namespace, name)));
     js_push(job->facts, fact);
 }
@@ -345,7 +410,9 @@ static void read_needs(struct job *job, const struct plan *plan)
 
         ps_buf_printf(&job->world->trace, "    need %s %s/%s\n", model_kind_name(need->kind),
                       need->namespace, need->name);
-        if (launches_chance(job->world, job->world->weather.blind)) {
+        LAUNCHES_CHECK(job->world, need->cluster == NULL || !job->world->planned_away);
+        if (launches_chance(job->world, job->world->weather.blind) ||
+            (need->cluster != NULL && job->world->away)) {
             job->failed = true;
         } else {
             read_live(job, need->kind, need->namespace, need->name);
@@ -362,6 +429,7 @@ static void doubt(struct job *job, const struct plan_op *op)
     js_set_str(trouble, "code", "PS_ETIMEOUT");
     js_set_str(trouble, "reason", "");
     js_set_str(trouble, "message", "no answer");
+    js_set_str(trouble, "cluster", op->cluster);
     js_push(job->troubles, trouble);
 }
 
@@ -444,7 +512,8 @@ static bool settle_doubts(struct launches *world, size_t which)
         const enum model_kind kind = snapshot_kind(js_path_str(one, "kind"));
         const char *namespace = js_path_str(one, "namespace"), *name = js_path_str(one, "name");
 
-        if (launches_chance(world, world->weather.blind)) {
+        if (launches_chance(world, world->weather.blind) ||
+            (world->away && ps_streq(namespace, LAUNCHES_FAR))) {
             js_push(world->doubts[which], js_copy(one));
             continue;
         }
@@ -466,6 +535,8 @@ static bool run(struct job *job)
     for (int round = 0; round < ROUNDS_MAX && !job->failed; round++) {
         struct json_t *in PS_AUTO_JS = input_of(world, job->which, job->facts, job->troubles);
         struct plan *plan = snapshot_plan(in);
+
+        world->planned_away = world->away;
         bool ended = false, quiet = false;
 
         ps_buf_printf(&world->trace, "  %s at %lld: %s, %zu ops, %zu needs\n",

@@ -44,13 +44,15 @@ static void set_limit(struct launches *world, struct json_t *task, int limit)
         js_set_int(law, "limit", limit);
 }
 
+static const char *const platforms[] = {"there", "here", LAUNCHES_FAR};
+
 static struct json_t *random_spec(struct launches *world)
 {
     struct json_t *spec = js_object(), *retry = js_child(spec, "retry"), *codes = js_array();
     struct json_t *backoff = js_child(retry, "backoff");
 
     js_set_str(spec, "definition", "train --epochs=10");
-    js_set_str(spec, "platform", launches_random(world, 2) ? "there" : "here");
+    js_set_str(spec, "platform", platforms[launches_random(world, PS_ARRAY_LEN(platforms))]);
     js_push(codes, js_integer(64));
     js_set(retry, "notOnExitCodes", codes);
     js_set_bool(retry, "onUnknown", launches_chance(world, 30));
@@ -220,6 +222,10 @@ static void disturb(struct launches *world, int what)
         toggle_job(world);
     } else if (what == 6) {
         world->full = !world->full;
+    } else if (what == 7) {
+        launches_hide(world, launches_random(world, 2) == 0);
+    } else if (what < 10) {
+        launches_show(world);
     } else {
         world->now_ms += launches_random(world, 10000);
     }
@@ -237,7 +243,7 @@ static void user(struct launches *world)
     } else if (what == 6 || (what < 11 && is_over(task_of(world, which)))) {
         delete_task(world, which);
     } else if (what > 15) {
-        disturb(world, launches_random(world, 8));
+        disturb(world, launches_random(world, 11));
     }
 }
 
@@ -325,6 +331,7 @@ static void calm(struct launches *world)
     world->weather = (struct launches_weather){0};
     world->full = false;
     world->steady = true;
+    launches_show(world);
     launches_commit_late(world);
     while (js_next(launches_all(world, MODEL_JOB), &at, &key, &value)) {
         if (js_path_bool(value, "spec.suspend", false) && !is_stopped(value)) {
