@@ -89,8 +89,10 @@ static const char *cluster_text(struct account_pass *pass)
     const struct plan_cluster *cluster = pass->s->cluster;
     const char *found = cluster && cluster->uid ? cluster->uid : "another one";
 
+    if (cluster != NULL && cluster->message != NULL)
+        return cluster->message;
     if (state_of(pass) != PLAN_CLUSTER_ELSEWHERE)
-        return cluster && cluster->message ? cluster->message : default_text(pass);
+        return default_text(pass);
     return ps_arena_printf(
         &pass->plan->arena,
         "Secret %s leads elsewhere than at first: namespace %s has the uid %s there, expected was "

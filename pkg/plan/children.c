@@ -431,6 +431,13 @@ static bool is_held_back(const struct plan__pass *pass, const struct plan__objec
     return child == NULL || !pass->stream.suspend || !suspend_differs(pass, o, child);
 }
 
+/* The account's own pass makes it ready, and its watch tells; looked at again in any case. */
+static void wait_for_account(struct plan__pass *pass, const char *cluster)
+{
+    pass->preparing = cluster;
+    plan__wake(pass->plan, PLAN__PREPARING_RECHECK_MS);
+}
+
 static void one_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct model_object *child = plan__own_child(pass, o);
@@ -440,7 +447,7 @@ static void one_child(struct plan__pass *pass, const struct plan__object *o)
         pass->held_back |=
             (pass->barred || reach == PLAN__BARRED) && plan__is_open(pass->s, o->cluster);
         if (reach == PLAN__AWAY && plan__is_open(pass->s, o->cluster))
-            pass->preparing = o->cluster;
+            wait_for_account(pass, o->cluster);
     } else if (child == NULL) {
         missing_child(pass, o);
     } else if (child->revision != o->changed_in && reach == PLAN__OPEN && !pass->barred) {

@@ -97,8 +97,7 @@ const char *plan__away_text(struct ps_arena *arena, const struct plan_snapshot *
     const struct plan_cluster *cluster = plan__cluster(s, name);
 
     if (cluster == NULL) {
-        return ps_arena_printf(
-            arena, "no PlatformAccount %s leads to its cluster any more", name);
+        return ps_arena_printf(arena, "no PlatformAccount %s leads to its cluster any more", name);
     }
     if (cluster->state == PLAN_CLUSTER_CONNECTING) {
         return ps_arena_printf(arena, "the cluster of PlatformAccount %s was not read yet%s%s",

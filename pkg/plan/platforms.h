@@ -42,6 +42,7 @@ bool plan__is_connecting(const struct plan_snapshot *s, const char *cluster);
 /* Is the account ready for the first object there: on record as the cluster that it is, and held
  * until everything there is removed? */
 bool plan__is_held(const struct plan_platform *platform);
+#define PLAN__PREPARING_RECHECK_MS 5000 /* it takes milliseconds, and an event says when */
 /* Why the cluster is not open: a reason for conditions, and words. */
 const char *plan__away_reason(const struct plan_snapshot *s, const char *cluster);
 const char *plan__away_text(struct ps_arena *arena, const struct plan_snapshot *s,

@@ -317,6 +317,7 @@ static bool is_prepared(struct plan__task_pass *pass)
                    known ? NULL : plan__names_add(pass->arena, recorded, pass->cluster));
         pass->plan->summary = "take hold of the launch";
     } else if (!plan__is_held(pass->platform)) {
+        plan__wake(pass->plan, PLAN__PREPARING_RECHECK_MS);
         plan__task_say(pass, MODEL_TASK_PENDING, "Connecting",
                        ps_arena_printf(pass->arena,
                                        "PlatformAccount %s is made ready for the first object in "
