@@ -7,6 +7,9 @@
  * and the planner is asked again. One job for a key at a time: the caller's queue sees to that. A
  * write whose effect is unknown (no answer came) is read back before the key is planned again, also
  * in a later job.
+ *
+ * An operation may be for another cluster than the operator's own, by a name that the caller gives
+ * a client for. What is said of clusters here is said with that name; NULL is the operator's own.
  */
 #ifndef PS_EXEC_H
 #define PS_EXEC_H
@@ -33,9 +36,16 @@ struct exec_callbacks {
     void (*subject)(void *self, const char *key, struct exec_subject *out);
     /* The server's own words about an object, newer than what the watch has shown. `written`: as an
      * operation has just left it, all that we manage included. */
-    void (*observe)(void *self, enum model_kind kind, struct ps_str text, bool written);
+    void (*observe)(void *self, const char *cluster, enum model_kind kind, struct ps_str text,
+                    bool written);
     /* A live read found nothing under the name. */
-    void (*absent)(void *self, enum model_kind kind, const char *namespace, const char *name);
+    void (*absent)(void *self, const struct plan_need *at);
+    /* The client for another cluster; NULL: nothing may be asked of it now, and what was to be sent
+     * counts as decided on an older state. Without this callback there are no others. */
+    struct kube_client *(*client)(void *self, const char *cluster);
+    /* A call to another cluster went as if it were not there, or did not know us. May not end it.
+     */
+    void (*suspect)(void *self, const char *cluster);
     /* The end of a job: retry_ms < 0: nothing to do until something changes; >= 0: again after that
      * time; failed: again after the key's backoff, at least min_ms. */
     void (*done)(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms);
@@ -51,6 +61,12 @@ void exec_run(struct exec *exec, const char *key);
 
 /* Logs, once for each, the jobs that have run for longer, and what they wait for. How many. */
 size_t exec_tell_slow(struct exec *exec, int64_t slow_ms);
+
+/* The client for another cluster is about to go, and `client` no longer gives it: calls under way
+ * end now, those that write without a known effect. */
+void exec_cut(struct exec *exec, const char *cluster);
+/* The cluster is gone for good: nobody will ever know what became of a write there. */
+void exec_forget(struct exec *exec, const char *cluster);
 
 /* Between two jobs of the key: there are writes of it whose effect is not known. */
 bool exec_in_doubt(const struct exec *exec, const char *key);

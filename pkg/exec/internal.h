@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside exec: job.c runs a job, memory.c keeps what it has learned, doubt.c what is not known of
  * its writes, event.c tells events, voice.c which ones were told already, slow.c which jobs take
- * long. */
+ * long, cut.c what ends because a cluster goes. */
 #ifndef PS_EXEC_INTERNAL_H
 #define PS_EXEC_INTERNAL_H
 
@@ -21,8 +21,8 @@ struct exec__memory {
 
 void exec__memory_clear(struct exec__memory *memory);
 /* object NULL: absent. Replaces what was known. */
-void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace,
-                       const char *name, struct json_t *object);
+void exec__memory_fact(struct exec__memory *memory, const struct plan_need *at,
+                       struct json_t *object);
 void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
                           const struct kube_response *response);
 
@@ -30,6 +30,7 @@ void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
 struct exec__doubt {
     enum model_kind kind;
     char *namespace, *name; /* namespace NULL for cluster-scoped kinds */
+    char *cluster;          /* NULL: the operator's own */
 };
 
 /* Those of one key; freed by exec__doubts_free. */
@@ -38,9 +39,11 @@ struct exec__doubts {
     size_t count;
 };
 
-void exec__doubt_add(struct exec *exec, const char *key, enum model_kind kind,
-                     const char *namespace, const char *name);
+void exec__doubt_add(struct exec *exec, const char *key, const struct plan_need *at);
 void exec__doubt_fini(struct exec__doubt *doubt);
+/* As they are told to others; borrows. */
+struct plan_need exec__doubt_at(const struct exec__doubt *doubt);
+struct plan_need exec__op_at(const struct plan_op *op);
 void exec__doubts_free(struct exec__doubts *doubts);
 
 struct exec__job {
@@ -70,8 +73,11 @@ struct exec__call {
     size_t index; /* of the need or operation */
     void (*answer)(struct exec__call *call, const struct kube_response *response);
     struct exec__doubt doubt; /* of a read-back */
+    char *cluster;            /* NULL: the operator's own */
+    bool write;
 };
 
+void exec__call_answer(struct exec__call *call, const struct kube_response *response);
 /* What it waits for: "POST https://… and 2 more". */
 void exec__job_print(const struct exec__job *job, struct ps_buf *out);
 

@@ -20,24 +20,62 @@ static void unlink_call(struct exec__call *call)
     if (call->next != NULL)
         call->next->prev = call->prev;
     exec__doubt_fini(&call->doubt);
+    ps_free(call->cluster);
     ps_free(call);
+}
+
+/* May end the job. */
+void exec__call_answer(struct exec__call *call, const struct kube_response *response)
+{
+    call->job->pending--;
+    call->answer(call, response);
+}
+
+/* Is it as if nobody were there, or nobody who knows us? */
+static bool is_suspicious(const struct kube_response *response)
+{
+    return response->code == PS_EIO || response->code == PS_ETIMEOUT ||
+           response->code == PS_EPROTO || response->code == PS_EAUTH ||
+           response->code == PS_EDENIED;
 }
 
 static void on_answer(void *self, const struct kube_response *response)
 {
     struct exec__call *call = self;
+    struct exec *exec = call->job->exec;
 
-    call->job->pending--;
-    call->answer(call, response); /* may end the job */
+    if (call->cluster != NULL && is_suspicious(response))
+        exec->callbacks.suspect(exec->callbacks.self, call->cluster);
+    exec__call_answer(call, response);
 }
 
-static struct exec__call *
-start_call(struct exec__job *job, const struct kube_request *request, size_t index,
-           void (*answer)(struct exec__call *, const struct kube_response *))
+/* NULL: nothing may be asked there now. */
+static struct kube_client *client_of(const struct exec *exec, const char *cluster)
 {
+    if (cluster == NULL)
+        return exec->client;
+    return exec->callbacks.client ? exec->callbacks.client(exec->callbacks.self, cluster) : NULL;
+}
+
+static bool is_write(enum kube_verb verb)
+{
+    return verb != KUBE_GET && verb != KUBE_LIST;
+}
+
+/* Where `cluster` says; NULL when nothing may be asked there now. */
+static struct exec__call *
+start_call_at(struct exec__job *job, const char *cluster, const struct kube_request *request,
+              size_t index, void (*answer)(struct exec__call *, const struct kube_response *))
+{
+    struct kube_client *client = client_of(job->exec, cluster);
+
+    if (client == NULL)
+        return NULL;
     struct exec__call *call = ps_xcalloc(1, sizeof(*call));
 
     call->job = job;
+    call->cluster = cluster ? ps_xstrdup(cluster) : NULL;
+    call->write = is_write(request->verb);
     call->index = index;
     call->answer = answer;
     call->next = job->calls;
@@ -45,8 +83,15 @@ start_call(struct exec__job *job, const struct kube_request *request, size_t ind
         job->calls->prev = call;
     job->calls = call;
     job->pending++;
-    call->call = kube_send(job->exec->client, request, on_answer, call);
+    call->call = kube_send(client, request, on_answer, call);
     return call;
+}
+
+/* On the operator's own cluster. */
+static void start_call(struct exec__job *job, const struct kube_request *request, size_t index,
+                       void (*answer)(struct exec__call *, const struct kube_response *))
+{
+    (void)start_call_at(job, NULL, request, index, answer);
 }
 
 /* The longest wait of an answer is the job's. */
@@ -89,14 +134,14 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
 {
     struct exec__job *job = call->job;
     struct exec *exec = job->exec;
-    const struct exec__doubt *doubt = &call->doubt;
+    const struct plan_need at = exec__doubt_at(&call->doubt);
 
     if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, doubt->kind, response->text, false);
+        exec->callbacks.observe(exec->callbacks.self, at.cluster, at.kind, response->text, false);
     } else if (response->code == PS_ENOENT) {
-        exec->callbacks.absent(exec->callbacks.self, doubt->kind, doubt->namespace, doubt->name);
+        exec->callbacks.absent(exec->callbacks.self, &at);
     } else {
-        exec__doubt_add(exec, job->key, doubt->kind, doubt->namespace, doubt->name);
+        exec__doubt_add(exec, job->key, &at);
         note_wait(job, response);
         job->failed = true;
     }
@@ -110,26 +155,32 @@ static void on_doubt(struct exec__call *call, const struct kube_response *respon
     }
 }
 
-/* True when the key has doubts, which are being read back now. */
+/* Where nothing may be asked now the doubt stays, and the planner knows of the cluster. */
+static void settle_doubt(struct exec__job *job, struct exec__doubt *doubt)
+{
+    const struct plan_need at = exec__doubt_at(doubt);
+    const struct kube_request request = {
+        .verb = KUBE_GET, .kind = exec_kind(at.kind), .namespace = at.namespace, .name = at.name};
+    struct exec__call *call = start_call_at(job, at.cluster, &request, 0, on_doubt);
+
+    if (call == NULL) {
+        exec__doubt_add(job->exec, job->key, &at);
+        return;
+    }
+    call->doubt = *doubt; /* taken over */
+    *doubt = (struct exec__doubt){0};
+}
+
+/* True when doubts of the key are being read back now. */
 static bool settle_doubts(struct exec__job *job)
 {
     struct exec__doubts *doubts = ps_map_remove(&job->exec->doubts, job->key);
 
-    if (doubts == NULL)
-        return false;
-    for (size_t i = 0; i < doubts->count; i++) {
-        struct exec__doubt *d = &doubts->items[i];
-        const struct kube_request request = {.verb = KUBE_GET,
-                                             .kind = exec_kind(d->kind),
-                                             .namespace = d->namespace,
-                                             .name = d->name};
-        struct exec__call *call = start_call(job, &request, 0, on_doubt);
-
-        call->doubt = *d; /* taken over */
-        *d = (struct exec__doubt){0};
-    }
-    exec__doubts_free(doubts);
-    return true;
+    for (size_t i = 0; doubts != NULL && i < doubts->count; i++)
+        settle_doubt(job, &doubts->items[i]);
+    if (doubts != NULL)
+        exec__doubts_free(doubts);
+    return job->pending > 0;
 }
 
 /* ---- needs ---------------------------------------------------------------------------------- */
@@ -140,9 +191,9 @@ static void on_need(struct exec__call *call, const struct kube_response *respons
     const struct plan_need *need = &job->plan->needs[call->index];
 
     if (response->code == 0) {
-        exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, response->object);
+        exec__memory_fact(&job->memory, need, response->object);
     } else if (response->code == PS_ENOENT) {
-        exec__memory_fact(&job->memory, need->kind, need->namespace, need->name, NULL);
+        exec__memory_fact(&job->memory, need, NULL);
     } else {
         ps_log(PS_LOG_WARN, "fact_unknown", "key", job->key, "kind", model_kind_name(need->kind),
                "name", need->name, "error", response->err.message, NULL);
@@ -168,8 +219,11 @@ static void fetch_needs(struct exec__job *job)
                                              .namespace = need->namespace,
                                              .name = need->name};
 
-        (void)start_call(job, &request, i, on_need);
+        if (start_call_at(job, need->cluster, &request, i, on_need) == NULL)
+            job->blind = true;
     }
+    if (job->pending == 0)
+        end_job(job, true, 0);
 }
 
 /* ---- status --------------------------------------------------------------------------------- */
@@ -197,7 +251,7 @@ static void on_status(struct exec__call *call, const struct kube_response *respo
     unlink_call(call);
     if (response->code == 0) {
         exec->callbacks.subject(exec->callbacks.self, job->key, &subject);
-        exec->callbacks.observe(exec->callbacks.self, subject.kind, response->text, true);
+        exec->callbacks.observe(exec->callbacks.self, NULL, subject.kind, response->text, true);
         tell_events(job);
         end_job(job, job->failed && job->retry, job->plan->wake_ms);
         return;
@@ -227,7 +281,7 @@ static void write_status(struct exec__job *job)
                                          .subresource = "status",
                                          .body = job->plan->status};
 
-    (void)start_call(job, &request, 0, on_status);
+    start_call(job, &request, 0, on_status);
 }
 
 /* ---- operations ----------------------------------------------------------------------------- */
@@ -262,8 +316,11 @@ static void note_failure(struct exec__job *job, const struct plan_op *op,
                          const struct kube_response *response)
 {
     job->failed = true;
-    if (response->unknown)
-        exec__doubt_add(job->exec, job->key, op->kind, op->namespace, op->name);
+    if (response->unknown) {
+        const struct plan_need at = exec__op_at(op);
+
+        exec__doubt_add(job->exec, job->key, &at);
+    }
     note_wait(job, response);
     job->retry = true;
     if (response->code == PS_ECONFLICT || response->code == PS_ENOENT)
@@ -291,17 +348,33 @@ static void after_stage(struct exec__job *job)
 static void on_holder(struct exec__call *call, const struct kube_response *response)
 {
     struct exec__job *job = call->job;
-    const struct plan_op *op = &job->plan->ops[call->index];
+    const struct plan_need at = exec__op_at(&job->plan->ops[call->index]);
 
     if (response->code == 0) {
         job->tell = true;
-        exec__memory_fact(&job->memory, op->kind, op->namespace, op->name, response->object);
-        job->exec->callbacks.observe(job->exec->callbacks.self, op->kind, response->text, false);
+        exec__memory_fact(&job->memory, &at, response->object);
+        job->exec->callbacks.observe(job->exec->callbacks.self, at.cluster, at.kind, response->text,
+                                     false);
     } else {
         note_wait(job, response);
         job->retry = true; /* gone again, or not readable now: the next job tries anew */
     }
     unlink_call(call);
+    if (job->pending == 0)
+        after_stage(job);
+}
+
+static void read_holder(struct exec__job *job, size_t index)
+{
+    const struct plan_op *op = &job->plan->ops[index];
+    const struct kube_request request = {.verb = KUBE_GET,
+                                         .kind = exec_kind(op->kind),
+                                         .namespace = op->namespace,
+                                         .name = op->name};
+
+    if (start_call_at(job, op->cluster, &request, index, on_holder) != NULL)
+        return;
+    job->retry = true;
     if (job->pending == 0)
         after_stage(job);
 }
@@ -335,24 +408,21 @@ static void on_op(struct exec__call *call, const struct kube_response *response)
     struct exec *exec = job->exec;
     const size_t index = call->index;
     const struct plan_op *op = &job->plan->ops[index];
+    const struct plan_need at = exec__op_at(op);
 
     log_op(job, op, response);
     unlink_call(call);
     if (response->code == PS_EEXIST && op->verb == PLAN_CREATE) {
-        const struct kube_request request = {.verb = KUBE_GET,
-                                             .kind = exec_kind(op->kind),
-                                             .namespace = op->namespace,
-                                             .name = op->name};
-
         job->failed = true;
-        (void)start_call(job, &request, index, on_holder);
+        read_holder(job, index);
         return;
     }
     if ((response->code == 0 && is_gone(op, response->text)) ||
         (response->code == PS_ENOENT && op->verb == PLAN_DELETE)) {
-        exec->callbacks.absent(exec->callbacks.self, op->kind, op->namespace, op->name);
+        exec->callbacks.absent(exec->callbacks.self, &at);
     } else if (response->code == 0) {
-        exec->callbacks.observe(exec->callbacks.self, op->kind, response->text, !op->partial);
+        exec->callbacks.observe(exec->callbacks.self, at.cluster, at.kind, response->text,
+                                !op->partial);
     } else {
         note_failure(job, op, response);
     }
@@ -381,7 +451,10 @@ static void start_op(struct exec__job *job, size_t i)
                                          .foreground = op->foreground,
                                          .metadata_only = model_is_metadata_only(op->kind)};
 
-    (void)start_call(job, &request, i, on_op);
+    if (start_call_at(job, op->cluster, &request, i, on_op) == NULL) {
+        job->failed = true; /* decided when the cluster could be asked: decide again */
+        job->retry = true;
+    }
 }
 
 /* All is done: plan from the result at once, so that its status does not wait behind other keys. */
@@ -399,7 +472,7 @@ static void run_stage(struct exec__job *job)
         if (job->plan->ops[i].stage > last)
             last = job->plan->ops[i].stage;
     }
-    while (job->pending == 0 && job->stage <= last) {
+    while (job->pending == 0 && !job->failed && job->stage <= last) {
         const int stage = job->stage++;
 
         for (size_t i = 0; i < job->plan->op_count; i++) {
@@ -407,8 +480,13 @@ static void run_stage(struct exec__job *job)
                 start_op(job, i);
         }
     }
-    if (job->pending == 0)
+    if (job->pending > 0)
+        return;
+    if (job->failed) {
+        after_stage(job);
+    } else {
         look_again(job);
+    }
 }
 
 /* ---- planning ------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ void exec__memory_clear(struct exec__memory *memory)
     for (size_t i = 0; i < memory->fact_count; i++) {
         free_text(memory->facts[i].namespace);
         free_text(memory->facts[i].name);
+        free_text(memory->facts[i].cluster);
         drop_object(memory->facts[i].object);
     }
     for (size_t i = 0; i < memory->trouble_count; i++) {
@@ -29,29 +30,29 @@ void exec__memory_clear(struct exec__memory *memory)
         free_text(memory->troubles[i].name);
         free_text(memory->troubles[i].reason);
         free_text(memory->troubles[i].message);
+        free_text(memory->troubles[i].cluster);
     }
     ps_free(memory->facts);
     ps_free(memory->troubles);
     *memory = (struct exec__memory){0};
 }
 
-static struct plan_fact *find(struct exec__memory *memory, enum model_kind kind,
-                              const char *namespace, const char *name)
+static struct plan_fact *find(struct exec__memory *memory, const struct plan_need *at)
 {
     for (size_t i = 0; i < memory->fact_count; i++) {
         struct plan_fact *fact = &memory->facts[i];
 
-        if (fact->kind == kind && ps_streq(fact->namespace, namespace) &&
-            ps_streq(fact->name, name))
+        if (fact->kind == at->kind && ps_streq(fact->namespace, at->namespace) &&
+            ps_streq(fact->name, at->name) && ps_streq(fact->cluster, at->cluster))
             return fact;
     }
     return NULL;
 }
 
-void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const char *namespace,
-                       const char *name, struct json_t *object)
+void exec__memory_fact(struct exec__memory *memory, const struct plan_need *at,
+                       struct json_t *object)
 {
-    struct plan_fact *fact = find(memory, kind, namespace, name);
+    struct plan_fact *fact = find(memory, at);
 
     if (fact == NULL && memory->fact_count == EXEC__FACTS_MAX)
         return; /* the planner asks again in a later job */
@@ -59,7 +60,10 @@ void exec__memory_fact(struct exec__memory *memory, enum model_kind kind, const 
         memory->facts =
             ps_xrealloc(memory->facts, (memory->fact_count + 1) * sizeof(*memory->facts));
         fact = &memory->facts[memory->fact_count++];
-        *fact = (struct plan_fact){.kind = kind, .namespace = own(namespace), .name = own(name)};
+        *fact = (struct plan_fact){.kind = at->kind,
+                                   .namespace = own(at->namespace),
+                                   .name = own(at->name),
+                                   .cluster = own(at->cluster)};
     }
     drop_object(fact->object);
     fact->seen = object ? PLAN_PRESENT : PLAN_ABSENT;
@@ -80,5 +84,6 @@ void exec__memory_trouble(struct exec__memory *memory, const struct plan_op *op,
         .code = response->code,
         .reason = own(response->reason ? response->reason : ""),
         .message = own(response->err.message),
+        .cluster = own(op->cluster),
     };
 }

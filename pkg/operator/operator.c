@@ -47,12 +47,14 @@ static void on_subject(void *self, const char *text, struct exec_subject *out)
     out->uid = entry->object->uid;
 }
 
-static void on_observe(void *self, enum model_kind kind, struct ps_str text, bool written)
+static void on_observe(void *self, const char *cluster, enum model_kind kind, struct ps_str text,
+                       bool written)
 {
     struct controller *op = self;
     struct ps_err err = {0};
     const enum operator__origin origin = written ? OPERATOR__WRITTEN : OPERATOR__ANSWER;
 
+    (void)cluster;
     /* The watch brings it, too, and says by name what it is. */
     if (operator__store_put(&op->stores[kind], text, origin, &err) != 0) {
         ps_log(PS_LOG_WARN, "answer_unreadable", "kind", model_kind_name(kind), "error",
@@ -60,11 +62,11 @@ static void on_observe(void *self, enum model_kind kind, struct ps_str text, boo
     }
 }
 
-static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)
+static void on_absent(void *self, const struct plan_need *at)
 {
     struct controller *op = self;
 
-    operator__store_absent(&op->stores[kind], namespace, name);
+    operator__store_absent(&op->stores[at->kind], at->namespace, at->name);
 }
 
 static void on_trim(void *self)

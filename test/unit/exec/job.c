@@ -15,11 +15,11 @@
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-static char *line_of(const struct script_request *request)
+static char *line_of(const struct script_request *request, const char *where)
 {
     PS_AUTO_BUF(line, JOURNAL_MAX);
 
-    ps_buf_printf(&line, "%s ", request->method);
+    ps_buf_printf(&line, "%s%s ", where, request->method);
     ps_buf_add(&line, request->target, strcspn(request->target, "?"));
     return ps_buf_take(&line);
 }
@@ -58,10 +58,10 @@ static void hold(struct job_fixture *f, struct script_peer *peer, const char *li
         loop_stop(f->loop);
 }
 
-static void on_request(void *self, struct script_peer *peer, const struct script_request *request)
+static void serve(struct job_fixture *f, const char *where, struct script_peer *peer,
+                  const struct script_request *request)
 {
-    struct job_fixture *f = self;
-    char *line PS_AUTO_FREE = line_of(request);
+    char *line PS_AUTO_FREE = line_of(request, where);
     struct job_rule *rule = f->rules;
 
     ps_buf_printf(&f->journal, "%s\n", line);
@@ -82,6 +82,17 @@ static void on_request(void *self, struct script_peer *peer, const struct script
     else
         script_reply(peer, rule->status, rule->headers ? rule->headers : "",
                      rule->body ? rule->body : "{}");
+}
+
+static void on_request(void *self, struct script_peer *peer, const struct script_request *request)
+{
+    serve(self, "", peer, request);
+}
+
+static void on_other_request(void *self, struct script_peer *peer,
+                             const struct script_request *request)
+{
+    serve(self, JOB_CLUSTER ":", peer, request);
 }
 
 size_t job_let_go(struct job_fixture *f, bool answer)
@@ -130,14 +141,17 @@ static struct plan *on_plan(void *self, const char *key, const struct plan_fact 
     ps_buf_printf(&f->journal, "plan%s%s", is_subject(f, key) ? "" : " ",
                   is_subject(f, key) ? "" : key);
     for (size_t i = 0; i < fact_count && !f->endless; i++) {
-        ps_buf_printf(&f->journal, " [%s %s/%s %s]", model_kind_name(facts[i].kind),
+        ps_buf_printf(&f->journal, " [%s%s%s %s/%s %s]", facts[i].cluster ? facts[i].cluster : "",
+                      facts[i].cluster ? ":" : "", model_kind_name(facts[i].kind),
                       facts[i].namespace ? facts[i].namespace : "", facts[i].name,
                       facts[i].seen == PLAN_PRESENT  ? js_path_str(facts[i].object, "metadata.name")
                       : facts[i].seen == PLAN_ABSENT ? "-"
                                                      : "?");
     }
     for (size_t i = 0; i < trouble_count; i++) {
-        ps_buf_printf(&f->journal, " {%s %s/%s %s %s: %s}", model_kind_name(troubles[i].kind),
+        ps_buf_printf(&f->journal, " {%s%s%s %s/%s %s %s: %s}",
+                      troubles[i].cluster ? troubles[i].cluster : "",
+                      troubles[i].cluster ? ":" : "", model_kind_name(troubles[i].kind),
                       troubles[i].namespace ? troubles[i].namespace : "", troubles[i].name,
                       ps_code_name(troubles[i].code), troubles[i].reason, troubles[i].message);
     }
@@ -158,22 +172,40 @@ static void on_subject(void *self, const char *key, struct exec_subject *out)
                                  .uid = f->gone ? NULL : "u1"};
 }
 
-static void on_observe(void *self, enum model_kind kind, struct ps_str text, bool written)
+static void on_observe(void *self, const char *cluster, enum model_kind kind, struct ps_str text,
+                       bool written)
 {
     struct job_fixture *f = self;
     PS_AUTO_JS struct json_t *object = js_parse(text, NULL);
     const char *name = js_path_str(object, "metadata.name");
 
-    ps_buf_printf(&f->journal, "observe %s %s%s\n", model_kind_name(kind), name ? name : "?",
+    ps_buf_printf(&f->journal, "observe %s%s%s %s%s\n", cluster ? cluster : "", cluster ? ":" : "",
+                  model_kind_name(kind), name ? name : "?",
                   model_is_workload(kind) && !written ? " unproven" : "");
 }
 
-static void on_absent(void *self, enum model_kind kind, const char *namespace, const char *name)
+static void on_absent(void *self, const struct plan_need *at)
 {
     struct job_fixture *f = self;
 
-    ps_buf_printf(&f->journal, "absent %s %s/%s\n", model_kind_name(kind),
-                  namespace ? namespace : "", name);
+    ps_buf_printf(&f->journal, "absent %s%s%s %s/%s\n", at->cluster ? at->cluster : "",
+                  at->cluster ? ":" : "", model_kind_name(at->kind),
+                  at->namespace ? at->namespace : "", at->name);
+}
+
+static struct kube_client *on_client(void *self, const char *cluster)
+{
+    const struct job_fixture *f = self;
+
+    assert_string_equal(cluster, JOB_CLUSTER);
+    return f->away ? NULL : f->other;
+}
+
+static void on_suspect(void *self, const char *cluster)
+{
+    struct job_fixture *f = self;
+
+    ps_buf_printf(&f->journal, "suspect %s\n", cluster);
 }
 
 static void on_done(void *self, const char *key, bool failed, int64_t retry_ms, int64_t min_ms)
@@ -195,6 +227,8 @@ void job_setup(struct job_fixture *f, struct job_rule *rules)
                                              .subject = on_subject,
                                              .observe = on_observe,
                                              .absent = on_absent,
+                                             .client = on_client,
+                                             .suspect = on_suspect,
                                              .done = on_done,
                                              .self = f};
 
@@ -204,6 +238,9 @@ void job_setup(struct job_fixture *f, struct job_rule *rules)
     f->script = script_new(f->loop, on_request, f);
     f->config.server = ps_xstrdup(script_url(f->script));
     f->client = kube_client_new(f->loop, &f->config, "penstock/test");
+    f->other_script = script_new(f->loop, on_other_request, f);
+    f->other_config.server = ps_xstrdup(script_url(f->other_script));
+    f->other = kube_client_new(f->loop, &f->other_config, "penstock/test");
     f->exec = exec_new(f->client, &callbacks, "penstock-0");
 }
 
@@ -211,11 +248,14 @@ void job_teardown(struct job_fixture *f)
 {
     exec_free(f->exec);
     kube_client_free(f->client);
+    kube_client_free(f->other);
     (void)job_let_go(f, false);
     script_free(f->script);
+    script_free(f->other_script);
     loop_free(f->loop);
     http_global_fini();
     kube_config_fini(&f->config);
+    kube_config_fini(&f->other_config);
     while (f->planned < f->plan_count)
         plan_free(f->plans[f->planned++]);
     ps_buf_fini(&f->journal);
@@ -234,8 +274,8 @@ struct plan *job_prepare(struct job_fixture *f, int status)
     return plan;
 }
 
-void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
-            const char *name)
+static void add_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
+                   const char *name, const char *cluster)
 {
     struct json_t *body = verb == PLAN_DELETE ? NULL : js_object();
 
@@ -247,7 +287,20 @@ void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind k
                                     .namespace = "n",
                                     .name = name,
                                     .uid = verb == PLAN_DELETE ? "u9" : NULL,
-                                    .body = body});
+                                    .body = body,
+                                    .cluster = cluster});
+}
+
+void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
+            const char *name)
+{
+    add_op(plan, stage, verb, kind, name, NULL);
+}
+
+void job_op_there(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
+                  const char *name)
+{
+    add_op(plan, stage, verb, kind, name, JOB_CLUSTER);
 }
 
 void job_until_done(struct job_fixture *f, int count)

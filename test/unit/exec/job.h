@@ -22,6 +22,7 @@
 #define JOB_TASK        "/apis/penstock.dev/v1alpha1/namespaces/n/tasklaunches/t"
 #define JOB_JOBS        "/apis/batch/v1/namespaces/n/jobs"
 #define JOB_EVENTS      "/apis/events.k8s.io/v1/namespaces/n/events"
+#define JOB_CLUSTER     "gpu"
 #define JOB_TAKEN                                                                                  \
     "{\"kind\":\"Status\",\"code\":409,\"reason\":\"AlreadyExists\",\"message\":\"taken\"}"
 #define JOB_CHANGED                                                                                \
@@ -52,6 +53,11 @@ struct job_fixture {
     struct script *script;
     struct kube_client *client;
     struct kube_config config;
+    /* Another cluster, "gpu": its lines begin with "gpu:", also in rules. */
+    struct script *other_script;
+    struct kube_client *other;
+    struct kube_config other_config;
+    bool away; /* … may not be asked */
     struct exec *exec;
     struct plan *plans[JOB_PLANS_MAX]; /* handed out in this order, then plans with nothing */
     size_t plan_count, planned;
@@ -74,6 +80,10 @@ struct plan *job_prepare(struct job_fixture *f, int status);
 /* One more operation, on namespace n. */
 void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
             const char *name);
+
+/* The same in the other cluster. */
+void job_op_there(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
+                  const char *name);
 
 /* One whole job of the subject's key. */
 void job_run(struct job_fixture *f);
