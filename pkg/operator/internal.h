@@ -2,7 +2,8 @@
 /*
  * Inside operator:
  *   store.c     objects of one kind as last seen: projections, or the text of our own kinds
- *   sources.c   one reflector for each kind, and whom a change concerns
+ *   sources.c   one reflector for each kind
+ *   changes.c   what is watched, and whom a change concerns
  *   registry.c  app registries by namespace
  *   accounts.c  accounts, parsed once for each change
  *   keys.c      what passes are about, as texts
@@ -98,14 +99,40 @@ struct controller {
     int64_t stop_deadline_ms;
 };
 
+/* changes.c */
+enum operator__selector {
+    OPERATOR__ALL,
+    OPERATOR__OURS,
+    OPERATOR__SPRING_APPS,
+    OPERATOR__REGISTRIES
+};
+
+struct operator__source {
+    enum model_kind kind;
+    enum operator__selector selector;
+    bool whole;
+    const char *(*index)(const struct model_object *object, struct ps_buf *key);
+    void (*changed)(struct controller *op, const struct model_object *before,
+                    const struct model_object *after, bool essential);
+};
+
+/* Of the operator's own cluster. */
+const struct operator__source *operator__sources(size_t *count);
+
 /* sources.c */
 void operator__sources_init(struct controller *op);
 void operator__sources_start(struct controller *op);
 void operator__sources_fini(struct controller *op);
-bool operator__all_synced(const struct controller *op);
 /* Every kind is listed anew; operator__caught_up is called when all lists are there. */
 void operator__sources_refresh(struct controller *op);
 void operator__caught_up(struct controller *op);
+void operator__source_init(struct operator__store *store, struct controller *op,
+                           const struct operator__source *source);
+/* namespace NULL: all. */
+void operator__source_start(struct operator__store *store, const struct operator__source *source,
+                            struct kube_client *client, const char *namespace);
+/* What was seen stays. */
+void operator__source_stop(struct operator__store *store);
 
 /* registry.c */
 const struct model_registry *operator__registry(struct controller *op, const char *namespace);

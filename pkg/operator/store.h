@@ -32,6 +32,9 @@ struct operator__store {
     struct ps_map by_index; /* index key -> list */
     /* NULL: any; else what a write of ours has brought stays out without it. Borrowed. */
     const char *installation;
+    /* NULL: the operator's own; else the account that leads there, and its uid, without which a
+     * child is another's. Borrowed. */
+    const char *cluster, *account_uid;
     const char *(*index)(const struct model_object *object, struct ps_buf *key); /* NULL = none */
     uint32_t list_number;
     char *progress; /* the view is as new as this resourceVersion; NULL = not known */
@@ -42,6 +45,12 @@ struct operator__store {
     void (*changed)(struct controller *op, const struct model_object *before,
                     const struct model_object *after, bool essential);
     struct controller *op;
+    /* A list is complete; the watch has got into trouble or out of it; an object cannot be read.
+     * The last two may be NULL. */
+    void (*listed)(struct operator__store *store);
+    void (*healthy)(struct operator__store *store);
+    void (*unreadable)(struct operator__store *store, const char *namespace, const char *name,
+                       const char *why);
     struct kube_reflector *reflector;
     char *trouble; /* of the watch; NULL = in order */
 };
