@@ -41,6 +41,7 @@ struct kube_config {
 enum kube_config_trust {
     KUBE_CONFIG_OWN,       /* of whoever starts the program: files, programs, no verification */
     KUBE_CONFIG_UNTRUSTED, /* of somebody else: none of that, and https */
+    KUBE_CONFIG_UNVERIFIED /* the same, but it may do without verification */
 };
 
 #define KUBE_SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -61,6 +62,11 @@ int kube_config_load_list(struct kube_config *config, const char *paths, const c
 int kube_config_parse(struct kube_config *config, struct ps_str text, const char *dir,
                       const char *context, enum kube_config_trust trust,
                       struct ps_err *err) PS_MUST_CHECK;
+/* From the `data` of a Secret that somebody else has written: `kubeconfig`, or `server`, `token`
+ * and `ca.crt`; without verification (`skipVerify: "true"`, or in the kubeconfig) only where
+ * may_skip_verify. *err names keys of the Secret and never a part of a value. */
+int kube_config_from_secret(struct kube_config *config, const struct json_t *data,
+                            bool may_skip_verify, struct ps_err *err) PS_MUST_CHECK;
 void kube_config_fini(struct kube_config *config);
 
 /* A regular file whole, or an error that names it; NUL bytes in it are refused. */

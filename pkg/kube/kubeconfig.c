@@ -26,19 +26,41 @@ int kube__entry_text(const struct kube__entry *entry, const char *key, const cha
     return 0;
 }
 
+/* What somebody else has written is not repeated, names included. */
+static void name_entry(struct kube__entry *entry, const char *list_key, size_t i, const char *name,
+                       const char *key)
+{
+    PS_AUTO_BUF(where, KUBE__WHERE_MAX - 1);
+
+    if (entry->trust == KUBE_CONFIG_OWN) {
+        ps_buf_printf(&where, "%s[%.200s].%s", list_key, name, key);
+    } else {
+        ps_buf_printf(&where, "%s[%zu].%s", list_key, i, key);
+    }
+    memcpy(entry->where, ps_buf_text(&where), where.n + 1);
+}
+
+static int tell_missing(const struct kube__entry *entry, const char *list_key, const char *name,
+                        struct ps_err *err)
+{
+    if (entry->trust == KUBE_CONFIG_OWN)
+        return ps_fail(err, PS_EINVAL, "%s: no entry named \"%.200s\"", list_key, name);
+    return ps_fail(err, PS_EINVAL,
+                   "%s: no entry has the name that current-context, or its context, asks for",
+                   list_key);
+}
+
 static int find(const struct json_t *root, const char *list_key, const char *name, const char *key,
                 struct kube__entry *found, struct ps_err *err)
 {
     const struct json_t *list = js_get(root, list_key);
-    PS_AUTO_BUF(where, KUBE__WHERE_MAX - 1);
 
     for (size_t i = 0; i < js_len(list); i++) {
         const struct json_t *item = js_at(list, i);
 
         if (!ps_streq(js_str(js_get(item, "name")), name))
             continue;
-        ps_buf_printf(&where, "%s[%.200s].%s", list_key, name, key);
-        memcpy(found->where, ps_buf_text(&where), where.n + 1);
+        name_entry(found, list_key, i, name, key);
         found->object = js_get(item, key);
         found->dir = js_str(js_get(item, "dir"));
         if (js_type(found->object) != JS_OBJECT) {
@@ -47,7 +69,7 @@ static int find(const struct json_t *root, const char *list_key, const char *nam
         }
         return 0;
     }
-    return ps_fail(err, PS_EINVAL, "%s: no entry named \"%.200s\"", list_key, name);
+    return tell_missing(found, list_key, name, err);
 }
 
 int kube__entry_bool(const struct kube__entry *entry, const char *key, bool *value,
@@ -136,7 +158,7 @@ int kube__entry_pem(const struct kube__entry *entry, const char *key, char **pem
         return kube__entry_refuse(entry, key, "given twice: as a file and as data", err);
     if (path == NULL && data == NULL)
         return 0;
-    if (path != NULL && entry->trust == KUBE_CONFIG_UNTRUSTED) {
+    if (path != NULL && entry->trust != KUBE_CONFIG_OWN) {
         return ps_fail(err, PS_EINVAL, "%s.%s: files are refused here: give %s", entry->where, key,
                        ps_buf_text(&data_key));
     }
@@ -168,7 +190,7 @@ static int take_server(struct kube_config *config, const struct kube__entry *clu
         return kube__entry_refuse(cluster, "server", "a URL without query and fragment is expected",
                                   err);
     }
-    if (cluster->trust == KUBE_CONFIG_UNTRUSTED && !ps_str_starts(ps_str(server), "https://"))
+    if (cluster->trust != KUBE_CONFIG_OWN && !ps_str_starts(ps_str(server), "https://"))
         return kube__entry_refuse(cluster, "server", "expected https://", err);
     size_t n = strlen(server);
 
@@ -203,7 +225,10 @@ static int take_verification(struct kube_config *config, const struct kube__entr
         kube__entry_text(cluster, "tls-server-name", &name, err) != 0)
         return PS_EINVAL;
     if (config->insecure && cluster->trust == KUBE_CONFIG_UNTRUSTED)
-        return kube__entry_refuse(cluster, insecure, "refused here: give the authority", err);
+        return kube__entry_refuse(cluster, insecure,
+                                  "refused here: give the authority, or start the operator with "
+                                  "--allow-skip-verify",
+                                  err);
     if (config->insecure && config->ca_pem != NULL) {
         return kube__entry_refuse(cluster, insecure,
                                   "given beside an authority, which would have no effect", err);

@@ -143,7 +143,7 @@ int kube__take_exec(struct kube_config *config, const struct kube__entry *user,
 
     if (js_type(given) == JS_ABSENT || js_type(given) == JS_NULL)
         return 0;
-    if (user->trust == KUBE_CONFIG_UNTRUSTED) {
+    if (user->trust != KUBE_CONFIG_OWN) {
         return kube__entry_refuse(
             user, "exec",
             "programs are refused here: give token, or client-certificate-data "

@@ -37,7 +37,7 @@ static int take_token(struct kube_config *config, const struct kube__entry *user
         config->token = token ? ps_xstrdup(token) : NULL;
         return 0;
     }
-    if (user->trust == KUBE_CONFIG_UNTRUSTED)
+    if (user->trust != KUBE_CONFIG_OWN)
         return kube__entry_refuse(user, "tokenFile", "files are refused here: give token", err);
     /* The file wins; the token beside it is only for as long as the file cannot be read. */
     config->token_file = kube__resolve(user->dir, path);
