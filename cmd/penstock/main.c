@@ -25,7 +25,7 @@
 struct options {
     const char *kubeconfig, *context, *service_account_dir, *health_address, *metrics_address,
         *installation, *namespace;
-    bool leader_elect;
+    bool leader_elect, allow_skip_verify;
     struct kube_lease_options lease; /* its namespace: NULL = the operator's */
     char **environment;
     bool metrics_secure;
@@ -44,6 +44,9 @@ static const char usage[] =
     "namespace\n"
     "  --account-var NAME=VALUE          resolves ${NAME} in PlatformAccounts' properties; may be "
     "repeated\n"
+    "  --allow-skip-verify[=true|false]  Secrets of other clusters may do without TLS "
+    "verification; "
+    "default false\n"
     "  --health-probe-bind-address ADDR  /healthz and /readyz; default :8081, 0 = none\n"
     "  --metrics-bind-address ADDR       /metrics; default 0 = none\n"
     "  --metrics-secure[=true|false]     /metrics over TLS, for whom the API server allows it; "
@@ -98,6 +101,7 @@ enum flag {
     FLAG_NAMESPACE,
     FLAG_INSTALLATION,
     FLAG_ACCOUNT_VAR,
+    FLAG_SKIP_VERIFY,
     FLAG_HEALTH,
     FLAG_METRICS,
     FLAG_METRICS_SECURE,
@@ -121,6 +125,7 @@ static const char *const flag_names[] = {
     [FLAG_NAMESPACE] = "--namespace",
     [FLAG_INSTALLATION] = "--installation",
     [FLAG_ACCOUNT_VAR] = "--account-var",
+    [FLAG_SKIP_VERIFY] = "--allow-skip-verify",
     [FLAG_HEALTH] = "--health-probe-bind-address",
     [FLAG_METRICS] = "--metrics-bind-address",
     [FLAG_METRICS_SECURE] = "--metrics-secure",
@@ -183,6 +188,8 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
         return 0;
     case FLAG_ACCOUNT_VAR:
         return add_variable(options, value);
+    case FLAG_SKIP_VERIFY:
+        return read_switch(&options->allow_skip_verify, flag, value);
     case FLAG_HEALTH:
         options->health_address = address(value);
         return 0;
@@ -247,7 +254,8 @@ static int read_flags(struct options *options, int argc, char **argv)
         const int flag = find_flag(argv[i]);
         const char *equals = strchr(argv[i], '=');
         const bool bare = flag == FLAG_VERSION || flag == FLAG_HELP;
-        const bool alone = bare || flag == FLAG_LEADER_ELECT || flag == FLAG_METRICS_SECURE;
+        const bool alone = bare || flag == FLAG_LEADER_ELECT || flag == FLAG_METRICS_SECURE ||
+                           flag == FLAG_SKIP_VERIFY;
 
         if (flag < 0 || (bare && equals != NULL))
             return usage_error("unknown flag or argument", argv[i]);
@@ -478,6 +486,7 @@ static int start(struct options *options)
         .debug_address = options->debug_address,
         .metrics = program.metrics,
         .account_vars = &options->account_vars,
+        .may_skip_verify = options->allow_skip_verify,
     };
     const int rc = live(&program, options, &config, &operator_options);
 

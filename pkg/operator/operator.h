@@ -24,6 +24,7 @@ struct operator_options {
     const char *metrics_cert_dir; /* tls.crt and tls.key; NULL: a certificate of its own making */
     struct metrics *metrics;      /* what it counts into; outlives it. NULL: nothing is counted */
     const struct model_properties *account_vars;
+    bool may_skip_verify; /* Secrets of other clusters may do without verification */
     /* NULL: it leads from the start. Else it is a standby, with its caches in step, until
      * operator_lead; the lease is the caller's, who fences the client with it. */
     struct kube_lease *lease;

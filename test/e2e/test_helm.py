@@ -262,15 +262,29 @@ def test_permissions_are_those_of_the_plain_manifests(helm):
     assert rules(plain) and rules(helm.template().values()) == rules(plain)
 
 
+def role(objects):
+    """(verbs, group, resources, names) of the rules for the operator's own namespace."""
+    return [(r["verbs"], r["apiGroups"], r["resources"], r.get("resourceNames"))
+            for r in objects["Role", RELEASE]["rules"]]
+
+
+SECRETS = (["list", "watch"], [""], ["secrets"], None)
+
+
 def test_leader_election_grants_one_lease(helm):
     objects = helm.template(ELECT)
-    lease = objects["Role", RELEASE]["rules"]
-    assert [(r["verbs"], r.get("resourceNames")) for r in lease] == [
-        (["create"], None), (["get", "update"], ["penstock"])]
-    assert all((r["apiGroups"], r["resources"]) == (["coordination.k8s.io"], ["leases"])
-               for r in lease)
+    group, leases = ["coordination.k8s.io"], ["leases"]
+    assert role(objects) == [SECRETS, (["create"], group, leases, None),
+                             (["get", "update"], group, leases, ["penstock"])]
     assert objects["RoleBinding", RELEASE]["subjects"] == [
         {"kind": "ServiceAccount", "name": RELEASE, "namespace": SPACE}]
+
+
+def test_secrets_are_read_in_its_own_namespace_only(helm):
+    objects = helm.template(ALONE)
+    assert role(objects) == [SECRETS]
+    assert not any("secrets" in r["resources"] or "*" in r["resources"]
+                   for r in objects["ClusterRole", RELEASE]["rules"])
 
 
 def test_crds_are_those_of_the_tree(helm):
