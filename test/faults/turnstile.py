@@ -313,11 +313,8 @@ class Turnstile:
         self.thread = threading.Thread(target=self._run, name="turnstile", daemon=True)
 
     def __enter__(self):
-        started = threading.Event()
-        self.loop.call_soon(lambda: self.loop.create_task(self._listen(started)))
         self.thread.start()
-        if not started.wait(10):
-            raise RuntimeError("turnstile: not listening after 10 s")
+        self.open()
         return self
 
     def __exit__(self, *exc):
@@ -347,6 +344,14 @@ class Turnstile:
         """Lets go on what is held, and writes pass again."""
         self._in_loop(self._release, True)
 
+    def shut(self):
+        """Ends every connection and takes no more, as a host does on which nothing listens."""
+        self._in_loop(self._shut)
+
+    def open(self):
+        """Takes connections again, at the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(10)
+
     def writes(self, match=lambda exchange: True, since=0):
         """The writes of the journal, but for events."""
         return [x for x in self.journal[since:]
@@ -375,14 +380,18 @@ class Turnstile:
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
-    async def _listen(self, started):
+    async def _listen(self):
         inward = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         inward.load_cert_chain(self.pki.path("server.crt"), self.pki.path("server.key"))
         self.outward = ssl.create_default_context(cafile=self.server.ca_file)
-        listener = await asyncio.start_server(
-            lambda r, w: Peers(self, r, w).serve(), self.host, 0, ssl=inward, limit=HEAD_MAX)
-        self.port = listener.sockets[0].getsockname()[1]
-        started.set()
+        self.listener = await asyncio.start_server(
+            lambda r, w: Peers(self, r, w).serve(), self.host, self.port, ssl=inward,
+            limit=HEAD_MAX)
+        self.port = self.listener.sockets[0].getsockname()[1]
+
+    def _shut(self):
+        self.listener.close()
+        self._release(False)
 
     def connect(self):
         return asyncio.open_connection(self.server.host, self.server.port, ssl=self.outward,
