@@ -250,6 +250,7 @@ FUZZ_PKG_dsl    := base dsl
 FUZZ_PKG_codec  := base codec
 FUZZ_PKG_plan   := base codec dsl model plan
 FUZZ_PKG_model  := base codec dsl model
+FUZZ_PKG_kube   := base codec metrics loop http kube
 FUZZ_WITH_plan  := test/unit/support/snapshot.c test/fuzz/support/input.c
 FUZZ_WITH_model := test/unit/support/projection.c test/unit/support/object_tree.c
 FUZZ_WITH_codec := test/unit/support/apply.c
