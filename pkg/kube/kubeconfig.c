@@ -224,11 +224,12 @@ static int take_verification(struct kube_config *config, const struct kube__entr
     if (kube__entry_bool(cluster, insecure, &config->insecure, err) != 0 ||
         kube__entry_text(cluster, "tls-server-name", &name, err) != 0)
         return PS_EINVAL;
-    if (config->insecure && cluster->trust == KUBE_CONFIG_UNTRUSTED)
+    if (config->insecure && cluster->trust == KUBE_CONFIG_UNTRUSTED) {
         return kube__entry_refuse(cluster, insecure,
                                   "refused here: give the authority, or start the operator with "
                                   "--allow-skip-verify",
                                   err);
+    }
     if (config->insecure && config->ca_pem != NULL) {
         return kube__entry_refuse(cluster, insecure,
                                   "given beside an authority, which would have no effect", err);
