@@ -479,6 +479,7 @@ static int start(struct options *options)
                      : config.namespace ? config.namespace
                                         : NAMESPACE_DEFAULT,
         .installation = options->installation,
+        .user_agent = USER_AGENT,
         .instance = instance ? instance : "penstock",
         .health_address = options->health_address,
         .metrics_address = options->metrics_address,

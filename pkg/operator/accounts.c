@@ -105,27 +105,46 @@ static void count_tasks(struct controller *op, struct plan_account_snapshot *sna
     }
 }
 
+static const struct model_object *target_of(const struct controller *op,
+                                            const struct operator__cluster *cluster,
+                                            const char *namespace)
+{
+    const struct operator__store *stores = cluster ? cluster->stores : op->stores;
+    const struct operator__entry *entry =
+        namespace ? operator__store_get(&stores[MODEL_NAMESPACE], NULL, namespace) : NULL;
+
+    return entry ? entry->object : NULL;
+}
+
 struct plan *operator__plan_account(struct controller *op, const char *no_namespace,
                                     const char *name, const struct operator__evidence *evidence)
 {
     const struct operator__account *account = operator__account_get(op, name);
-    const char *namespace = account ? account->account->namespace : NULL;
-    const struct operator__entry *target =
-        namespace ? operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, namespace) : NULL;
+    const struct operator__cluster *cluster = operator__cluster_get(op, name);
+    struct ps_arena arena;
 
     (void)no_namespace;
-    (void)evidence;
     if (account == NULL)
         return NULL;
+    ps_arena_init(&arena);
     struct plan_account_snapshot snapshot = {
         .now_ms = loop_wall_ms(),
         .account = account->account,
-        .target_namespace = target ? target->object : NULL,
-        .server = kube_client_server(op->client),
-        .version = op->version,
+        .target_namespace = target_of(op, cluster, account->account->namespace),
+        .server = cluster ? cluster->view.server : kube_client_server(op->client),
+        .version = cluster ? cluster->view.version : op->version,
         .streams = count_streams(op, name),
+        .object = account->object,
+        .cluster = cluster ? &cluster->view : NULL,
+        .troubles = evidence->troubles,
+        .trouble_count = evidence->trouble_count,
     };
 
+    if (cluster != NULL)
+        snapshot.uses = operator__cluster_uses(cluster, &arena);
     count_tasks(op, &snapshot);
-    return plan_account(&snapshot);
+    struct plan *plan = plan_account(&snapshot);
+
+    ps_arena_fini(&arena);
+    return plan;
 }

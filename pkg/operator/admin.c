@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Health endpoints: /healthz says that the loop turns and that a leader may lead, /readyz that
- * every watch is in step, with or without leadership. */
+ * every watch of the own cluster is in step, with or without leadership. */
 #include "operator/internal.h"
+
+/* For information: who has nothing to do with such a cluster is served all the same. */
+static void print_clusters(const struct controller *op, struct ps_buf *body)
+{
+    size_t at = 0;
+    const char *name;
+    void *value;
+
+    if (op->secrets.trouble != NULL)
+        ps_buf_printf(body, "[ ]secrets: %s\n", op->secrets.trouble);
+    while (ps_map_next(&op->clusters, &at, &name, &value)) {
+        const struct plan_cluster *view = &((struct operator__cluster *)value)->view;
+
+        if (view->state == PLAN_CLUSTER_SYNCED) {
+            ps_buf_printf(body, "[+]cluster of account %s in step\n", name);
+        } else {
+            ps_buf_printf(body, "[ ]cluster of account %s: %s: %s\n", name,
+                          operator__cluster_word(view->state), view->message ? view->message : "");
+        }
+    }
+}
 
 static int ready(const struct controller *op, struct ps_buf *body)
 {
@@ -26,6 +47,7 @@ static int ready(const struct controller *op, struct ps_buf *body)
                           store->trouble ? store->trouble : "the first list is not complete");
         }
     }
+    print_clusters(op, body);
     ps_buf_str(body, in_step        ? "readyz check passed\n"
                      : op->stopping ? "stopping\n"
                                     : "readyz check failed\n");

@@ -8,7 +8,7 @@
 
 /* ---- who may care --------------------------------------------------------------------------- */
 
-static bool is_settled(const struct model_object *task)
+bool operator__is_settled(const struct model_object *task)
 {
     return task->task_phase == MODEL_TASK_COMPLETE || task->task_phase == MODEL_TASK_FAILED ||
            task->task_phase == MODEL_TASK_STOPPED;
@@ -30,7 +30,7 @@ static void enqueue_users(struct controller *op,
         while (ps_map_next(&op->stores[kinds[i]].entries, &at, &key, &value)) {
             const struct model_object *user = ((struct operator__entry *)value)->object;
 
-            if (matches(user, what) && !is_settled(user))
+            if (matches(user, what) && !operator__is_settled(user))
                 operator__enqueue(op, user, LOOP_LISTED);
         }
     }
@@ -69,7 +69,11 @@ static const char *index_stream_name(const struct model_object *stream, struct p
 static void child_changed(struct controller *op, const struct model_object *before,
                           const struct model_object *after, bool essential)
 {
+    const struct model_object *child = after ? after : before;
+
     (void)essential;
+    if (child->cluster != NULL && (before == NULL || after == NULL))
+        operator__recount(op, child->cluster);
     /* Kubernetes writes into them, too; most of that no pass looks at. Without a generation nobody
      * knows whether it was in what we manage. */
     if (before != NULL && after != NULL && after->generation > 0 &&
@@ -94,6 +98,7 @@ static void pod_changed(struct controller *op, const struct model_object *before
                         const struct model_object *after, bool essential)
 {
     const struct model_object *pod = after ? after : before;
+    const struct operator__store *stores = operator__stores_of(op, pod->cluster);
 
     static const enum model_kind kinds[] = {MODEL_DEPLOYMENT, MODEL_STATEFUL_SET, MODEL_JOB};
 
@@ -102,7 +107,7 @@ static void pod_changed(struct controller *op, const struct model_object *before
         return;
     for (size_t i = 0; i < PS_ARRAY_LEN(kinds); i++) {
         const struct operator__entry *workload =
-            operator__store_get(&op->stores[kinds[i]], pod->namespace, pod->app_id);
+            operator__store_get(&stores[kinds[i]], pod->namespace, pod->app_id);
 
         if (workload != NULL && workload->object->owner != NULL)
             operator__enqueue_owner(op, workload->object->owner, LOOP_WOKEN);
@@ -141,6 +146,7 @@ static void stream_changed(struct controller *op, const struct model_object *bef
     if (!essential)
         return;
     operator__enqueue(op, stream, LOOP_CHANGED);
+    operator__recount_users(op, before, after);
     if (ps_streq(before ? before->platforms : NULL, after ? after->platforms : NULL))
         return;
     enqueue_rivals(op, stream);
@@ -174,6 +180,7 @@ static void account_changed(struct controller *op, const struct model_object *be
     operator__account_changed(op, before, after);
     if (!essential)
         return;
+    operator__cluster_account(op, account->name);
     operator__enqueue(op, account, LOOP_CHANGED);
     enqueue_users(op, model_names_platform, account->name);
     enqueue_account_rivals(op, account->name);
@@ -202,11 +209,25 @@ static void namespace_changed(struct controller *op, const struct model_object *
         const struct model_object *object = ((struct operator__entry *)value)->object;
         const struct operator__account *account = operator__account_get(op, object->name);
 
-        if (!ps_streq(account->account->namespace, name))
+        if (account->account->cluster_secret != NULL ||
+            !ps_streq(account->account->namespace, name))
             continue;
         operator__enqueue(op, object, LOOP_WOKEN);
         enqueue_users(op, model_names_platform, object->name);
     }
+}
+
+/* Of another cluster. */
+static void far_namespace_changed(struct controller *op, const struct model_object *before,
+                                  const struct model_object *after, bool essential)
+{
+    const char *cluster = after ? after->cluster : before->cluster;
+
+    (void)essential;
+    if (same_namespace(before, after) || !op->synced)
+        return;
+    operator__enqueue_after(op, MODEL_ACCOUNT, NULL, cluster, LOOP_WOKEN, 0);
+    enqueue_users(op, model_names_platform, cluster);
 }
 
 static void config_map_changed(struct controller *op, const struct model_object *before,
@@ -236,8 +257,24 @@ static const struct operator__source sources[] = {
     {MODEL_POD, OPERATOR__SPRING_APPS, false, index_app, pod_changed},
 };
 
+/* Namespaces only for accounts that name none. */
+static const struct operator__source cluster_sources[] = {
+    {MODEL_NAMESPACE, OPERATOR__ALL, false, false, NULL, far_namespace_changed},
+    {MODEL_DEPLOYMENT, OPERATOR__OURS, false, false, index_owner, child_changed},
+    {MODEL_STATEFUL_SET, OPERATOR__OURS, false, false, index_owner, child_changed},
+    {MODEL_SERVICE, OPERATOR__OURS, false, true, index_owner, child_changed},
+    {MODEL_JOB, OPERATOR__OURS, false, false, index_owner, child_changed},
+    {MODEL_POD, OPERATOR__SPRING_APPS, false, false, index_app, pod_changed},
+};
+
 const struct operator__source *operator__sources(size_t *count)
 {
     *count = PS_ARRAY_LEN(sources);
     return sources;
+}
+
+const struct operator__source *operator__cluster_sources(size_t *count)
+{
+    *count = PS_ARRAY_LEN(cluster_sources);
+    return cluster_sources;
 }

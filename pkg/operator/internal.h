@@ -4,6 +4,7 @@
  *   store.c     objects of one kind as last seen: projections, or the text of our own kinds
  *   sources.c   one reflector for each kind
  *   changes.c   what is watched, and whom a change concerns
+ *   cluster.c   other clusters, with cluster_state.c, secrets.c and remote.c: see cluster.h
  *   registry.c  app registries by namespace
  *   accounts.c  accounts, parsed once for each change
  *   keys.c      what passes are about, as texts
@@ -21,6 +22,7 @@
 #define PS_OPERATOR_INTERNAL_H
 
 #include "exec/exec.h"
+#include "operator/cluster.h"
 #include "operator/guard.h"
 #include "operator/operator.h"
 #include "operator/slots.h"
@@ -59,6 +61,8 @@ void operator__measure_store(struct operator__measures *m, const struct operator
 void operator__measure_run(struct operator__measures *m, enum model_kind kind, const char *key);
 void operator__measure_done(struct operator__measures *m, enum model_kind kind, const char *key,
                             bool failed, int64_t retry_ms);
+void operator__measure_cluster(struct operator__measures *m, struct operator__cluster *cluster);
+void operator__measure_cluster_end(struct operator__measures *m, struct operator__cluster *cluster);
 int operator__metrics(void *self, struct ps_str path, struct ps_buf *body,
                       const char **content_type);
 
@@ -85,6 +89,11 @@ struct controller {
     struct ps_map registries;      /* namespace -> model_registry */
     uint64_t registry_changes;     /* how many there were */
     struct ps_map registries_told; /* "namespace/name" -> resourceVersion that was told, owned */
+    struct ps_map clusters;        /* account -> operator__cluster */
+    struct operator__secrets secrets;
+    struct operator__patience patience;
+    char *user_agent;
+    bool may_skip_verify;
     struct operator__slots slots;
     struct ps_map recounts;       /* account -> earliest time of its next count, int64_t, owned */
     bool synced;                  /* every first list is complete: passes may run */
@@ -116,8 +125,10 @@ struct operator__source {
                     const struct model_object *after, bool essential);
 };
 
-/* Of the operator's own cluster. */
+/* Of the operator's own cluster, and of another one. */
 const struct operator__source *operator__sources(size_t *count);
+const struct operator__source *operator__cluster_sources(size_t *count);
+bool operator__is_settled(const struct model_object *user); /* a launch that is over */
 
 /* sources.c */
 void operator__sources_init(struct controller *op);
@@ -199,7 +210,7 @@ void operator__snapshot_init(struct operator__snapshot *snapshot, struct control
 void operator__snapshot_platform(struct operator__snapshot *snapshot, struct controller *op);
 /* Pods of a workload that is not among the children (any more). */
 void operator__snapshot_pods(struct operator__snapshot *snapshot, struct controller *op,
-                             const char *namespace, const char *workload);
+                             const struct plan_need *workload);
 void operator__snapshot_fini(struct operator__snapshot *snapshot);
 /* The accounts that a stream or launch names, in the arena. */
 const struct plan_platform *operator__platforms(struct controller *op, struct ps_arena *arena,

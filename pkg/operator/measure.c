@@ -82,6 +82,14 @@ static const struct metrics_desc slots_desc = {
     .series_max = 2 * ACCOUNTS_MAX + 2,
 };
 
+static const struct metrics_desc cluster_desc = {
+    .name = "penstock_account_cluster_up",
+    .help = "1 while the other cluster that a PlatformAccount leads to is in step, else 0.",
+    .type = METRICS_GAUGE,
+    .labels = {"account"},
+    .series_max = ACCOUNTS_MAX + 1,
+};
+
 /* ---- passes --------------------------------------------------------------------------------- */
 
 enum result {
@@ -184,12 +192,56 @@ static int64_t text_bytes(const struct operator__store *store)
     return bytes;
 }
 
+/* In all clusters. */
+static int64_t count_objects(const struct controller *op, enum model_kind kind)
+{
+    size_t count = op->stores[kind].entries.count, at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->clusters, &at, &key, &value))
+        count += ((struct operator__cluster *)value)->stores[kind].entries.count;
+    return (int64_t)count;
+}
+
 static void count_stores(struct controller *op)
 {
     for (size_t i = 0; i < MODEL_KIND_COUNT; i++) {
-        metrics_set(op->measures.of[i].objects, (int64_t)op->stores[i].entries.count);
+        metrics_set(op->measures.of[i].objects, count_objects(op, (enum model_kind)i));
         if (op->measures.of[i].bytes != NULL)
             metrics_set(op->measures.of[i].bytes, text_bytes(&op->stores[i]));
+    }
+}
+
+/* ---- other clusters ------------------------------------------------------------------------- */
+
+void operator__measure_cluster(struct operator__measures *m, struct operator__cluster *cluster)
+{
+    const char *name = cluster->name;
+
+    if (m->metrics != NULL)
+        cluster->up = metrics_value(m->metrics, &cluster_desc, &name);
+}
+
+void operator__measure_cluster_end(struct operator__measures *m, struct operator__cluster *cluster)
+{
+    const char *name = cluster->name;
+
+    if (cluster->up != NULL)
+        metrics_forget(m->metrics, &cluster_desc, &name);
+    cluster->up = NULL;
+}
+
+static void count_clusters(struct controller *op)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->clusters, &at, &key, &value)) {
+        const struct operator__cluster *cluster = value;
+
+        metrics_set(cluster->up, cluster->view.state == PLAN_CLUSTER_SYNCED);
     }
 }
 
@@ -274,6 +326,7 @@ static void collect(void *self)
     count_phases(op);
     count_stores(op);
     count_accounts(op);
+    count_clusters(op);
 }
 
 static void init_kind(struct operator__measures *m, enum model_kind kind, size_t concurrency)

@@ -53,10 +53,12 @@ static void on_observe(void *self, const char *cluster, enum model_kind kind, st
     struct controller *op = self;
     struct ps_err err = {0};
     const enum operator__origin origin = written ? OPERATOR__WRITTEN : OPERATOR__ANSWER;
+    struct operator__store *stores = operator__stores_of(op, cluster);
 
-    (void)cluster;
+    if (stores == NULL)
+        return; /* given up meanwhile */
     /* The watch brings it, too, and says by name what it is. */
-    if (operator__store_put(&op->stores[kind], text, origin, &err) != 0) {
+    if (operator__store_put(&stores[kind], text, origin, &err) != 0) {
         ps_log(PS_LOG_WARN, "answer_unreadable", "kind", model_kind_name(kind), "error",
                err.message, NULL);
     }
@@ -66,7 +68,20 @@ static void on_absent(void *self, const struct plan_need *at)
 {
     struct controller *op = self;
 
-    operator__store_absent(&op->stores[at->kind], at->namespace, at->name);
+    struct operator__store *stores = operator__stores_of(op, at->cluster);
+
+    if (stores != NULL)
+        operator__store_absent(&stores[at->kind], at->namespace, at->name);
+}
+
+static struct kube_client *on_client(void *self, const char *cluster)
+{
+    return operator__cluster_client(self, cluster);
+}
+
+static void on_suspect(void *self, const char *cluster)
+{
+    operator__cluster_suspect(self, cluster);
 }
 
 static void on_trim(void *self)
@@ -269,6 +284,8 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
                                              .subject = on_subject,
                                              .observe = on_observe,
                                              .absent = on_absent,
+                                             .client = on_client,
+                                             .suspect = on_suspect,
                                              .done = on_done,
                                              .self = op};
     const size_t concurrency = options->concurrency ? options->concurrency : CONCURRENCY_DEFAULT;
@@ -276,6 +293,8 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     op->loop = loop;
     op->client = client;
     op->namespace = ps_xstrdup(options->namespace);
+    op->user_agent = ps_xstrdup(options->user_agent ? options->user_agent : "penstock");
+    op->may_skip_verify = options->may_skip_verify;
     op->installation = options->installation ? ps_xstrdup(options->installation) : NULL;
     init_account_vars(op, options->account_vars);
     ps_map_init(&op->accounts);
@@ -283,6 +302,7 @@ struct controller *operator_new(struct loop *loop, struct kube_client *client,
     ps_map_init(&op->recounts);
     operator__slots_init(&op->slots, operator__slots_changed, op);
     ps_map_init(&op->registries_told);
+    operator__clusters_init(op);
     operator__sources_init(op);
     op->exec = exec_new(client, &callbacks, options->instance);
     exec_measure(op->exec, options->metrics);
@@ -351,6 +371,8 @@ void operator_free(struct controller *op)
     loop_timer_free(op->slow);
     operator__sources_fini(op);
     exec_free(op->exec);
+    op->exec = NULL;
+    operator__clusters_fini(op);
     operator__measure_fini(&op->measures);
     loop_queue_free(op->queue);
     operator__slots_fini(&op->slots);
@@ -363,5 +385,6 @@ void operator_free(struct controller *op)
     ps_free(op->namespace);
     ps_free(op->installation);
     ps_free(op->version);
+    ps_free(op->user_agent);
     ps_free(op);
 }

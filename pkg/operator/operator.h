@@ -14,6 +14,7 @@
 struct operator_options {
     const char *namespace;       /* its own: the second place of app registries */
     const char *installation;    /* NULL: the uid of its own namespace, read at start */
+    const char *user_agent;      /* towards other clusters; NULL = "penstock" */
     const char *instance;        /* name of the pod, for events */
     const char *health_address;  /* NULL: no health endpoints */
     const char *metrics_address; /* of /metrics; NULL: none */

@@ -28,6 +28,16 @@ static bool has_pods(enum model_kind kind)
     return model_is_workload(kind) || kind == MODEL_JOB;
 }
 
+static void gather_pods(struct controller *op, struct ps_arena *arena, struct gathered *all,
+                        const struct plan_need *workload)
+{
+    const struct operator__store *stores = operator__stores_of(op, workload->cluster);
+    const char *key = ps_arena_printf(arena, "%s/%s", workload->namespace, workload->name);
+
+    if (stores != NULL)
+        gather(arena, all, operator__store_list(&stores[MODEL_POD], key));
+}
+
 static struct gathered pods_of(struct controller *op, struct ps_arena *arena,
                                const struct gathered *children)
 {
@@ -35,12 +45,36 @@ static struct gathered pods_of(struct controller *op, struct ps_arena *arena,
 
     for (size_t i = 0; i < children->count; i++) {
         const struct model_object *child = children->items[i];
+        const struct plan_need workload = {child->kind, child->namespace, child->name,
+                                           child->cluster};
 
-        if (has_pods(child->kind)) {
-            gather(arena, &all,
-                   operator__store_list(
-                       &op->stores[MODEL_POD],
-                       ps_arena_printf(arena, "%s/%s", child->namespace, child->name)));
+        if (has_pods(child->kind))
+            gather_pods(op, arena, &all, &workload);
+    }
+    return all;
+}
+
+/* Of the operator's own cluster and of all others: moved away, some may still be where they were.
+ */
+static struct gathered children_of(struct controller *op, struct ps_arena *arena,
+                                   const struct operator__about *about)
+{
+    const char *owner = ps_arena_printf(arena, "%s/%s/%s", model_kind_name(about->kind),
+                                        about->namespace, about->name);
+    struct gathered all = {0};
+
+    for (size_t i = 0; i < about->child_kind_count; i++) {
+        const enum model_kind kind = about->child_kinds[i];
+        size_t at = 0;
+        const char *key;
+        void *value;
+
+        gather(arena, &all, operator__store_list(&op->stores[kind], owner));
+        while (ps_map_next(&op->clusters, &at, &key, &value)) {
+            const struct operator__cluster *cluster = value;
+
+            if (cluster->stores[kind].op != NULL)
+                gather(arena, &all, operator__store_list(&cluster->stores[kind], owner));
         }
     }
     return all;
@@ -52,16 +86,11 @@ void operator__snapshot_init(struct operator__snapshot *snapshot, struct control
     const struct operator__entry *entry =
         operator__store_get(&op->stores[about->kind], about->namespace, about->name);
     struct ps_arena *arena = &snapshot->arena;
-    struct gathered children = {0};
 
     ps_arena_init(arena);
     snapshot->cr = entry ? operator__entry_tree(entry) : NULL;
     snapshot->object = entry ? entry->object : NULL;
-    const char *owner = ps_arena_printf(arena, "%s/%s/%s", model_kind_name(about->kind),
-                                        about->namespace, about->name);
-
-    for (size_t i = 0; i < about->child_kind_count; i++)
-        gather(arena, &children, operator__store_list(&op->stores[about->child_kinds[i]], owner));
+    const struct gathered children = children_of(op, arena, about);
     const struct gathered pods = pods_of(op, arena, &children);
 
     snapshot->s = (struct plan_snapshot){
@@ -79,17 +108,16 @@ void operator__snapshot_init(struct operator__snapshot *snapshot, struct control
         .troubles = about->evidence->troubles,
         .trouble_count = about->evidence->trouble_count,
     };
+    snapshot->s.clusters = operator__cluster_views(op, arena, &snapshot->s.cluster_count);
 }
 
 void operator__snapshot_pods(struct operator__snapshot *snapshot, struct controller *op,
-                             const char *namespace, const char *workload)
+                             const struct plan_need *workload)
 {
     struct gathered all = {.items = (const struct model_object **)(uintptr_t)snapshot->s.pods,
                            .count = snapshot->s.pod_count};
 
-    gather(&snapshot->arena, &all,
-           operator__store_list(&op->stores[MODEL_POD],
-                                ps_arena_printf(&snapshot->arena, "%s/%s", namespace, workload)));
+    gather_pods(op, &snapshot->arena, &all, workload);
     snapshot->s.pods = all.items;
     snapshot->s.pod_count = all.count;
 }
@@ -100,12 +128,27 @@ void operator__snapshot_fini(struct operator__snapshot *snapshot)
     ps_arena_fini(&snapshot->arena);
 }
 
-static const struct model_object *namespace_of(struct controller *op, const char *name)
+static const struct model_object *namespace_of(const struct operator__store *stores,
+                                               const char *name)
 {
-    const struct operator__entry *entry =
-        operator__store_get(&op->stores[MODEL_NAMESPACE], NULL, name);
+    const struct operator__entry *entry = operator__store_get(&stores[MODEL_NAMESPACE], NULL, name);
 
     return entry ? entry->object : NULL;
+}
+
+static void fill_platform(struct controller *op, const struct model_object *user,
+                          struct plan_platform *platform)
+{
+    const struct operator__account *account = operator__account_get(op, platform->name);
+    const struct operator__cluster *cluster = operator__cluster_get(op, platform->name);
+
+    if (account == NULL)
+        return;
+    ps_assert((account->account->cluster_secret != NULL) == (cluster != NULL));
+    platform->account = account->account;
+    platform->cluster = cluster ? &cluster->view : NULL;
+    platform->target = namespace_of(cluster ? cluster->stores : op->stores,
+                                    model_account_target(account->account, user->namespace));
 }
 
 const struct plan_platform *operator__platforms(struct controller *op, struct ps_arena *arena,
@@ -119,16 +162,8 @@ const struct plan_platform *operator__platforms(struct controller *op, struct ps
     struct plan_platform *list = ps_arena_array(arena, max, sizeof(*list));
 
     for (*count = 0; ps_str_split(&rest, ',', &name); ++*count) {
-        struct plan_platform *platform = &list[*count];
-        const struct operator__account *account;
-
-        platform->name = ps_arena_str(arena, name);
-        account = operator__account_get(op, platform->name);
-        if (account == NULL)
-            continue;
-        platform->account = account->account;
-        platform->target =
-            namespace_of(op, model_account_target(account->account, user->namespace));
+        list[*count].name = ps_arena_str(arena, name);
+        fill_platform(op, user, &list[*count]);
     }
     return list;
 }
@@ -141,6 +176,6 @@ void operator__snapshot_platform(struct operator__snapshot *snapshot, struct con
         return;
     snapshot->s.platforms =
         operator__platforms(op, &snapshot->arena, object, &snapshot->s.platform_count);
-    snapshot->s.own_namespace = namespace_of(op, object->namespace);
+    snapshot->s.own_namespace = namespace_of(op->stores, object->namespace);
     snapshot->s.registry = operator__registry(op, object->namespace);
 }

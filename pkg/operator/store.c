@@ -216,7 +216,8 @@ static void forget(struct operator__store *store, const struct model_object *obj
 /* No watch would ever take such an object out again. */
 static bool is_foreign(const struct operator__store *store, const struct model_object *seen)
 {
-    return store->installation != NULL && !ps_streq(seen->installation, store->installation);
+    return store->installation != NULL && (!ps_streq(seen->installation, store->installation) ||
+                                           !ps_streq(seen->account_uid, store->account_uid));
 }
 
 /* What a list or watch has shown, or our write has brought, is not newer than what is known. */
@@ -254,6 +255,7 @@ int operator__store_put(struct operator__store *store, struct ps_str text,
 
     if (seen == NULL)
         return PS_EINVAL;
+    seen->cluster = store->cluster;
     if (origin != OPERATOR__WATCH && is_foreign(store, seen)) {
         forget(store, seen); /* released, if it was ours */
         ps_free(seen);

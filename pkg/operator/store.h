@@ -7,6 +7,7 @@
 #include "model/model.h"
 
 struct controller;
+struct operator__cluster;
 
 /* Objects of one index key, by value of the pointers; no order. */
 struct operator__list {
@@ -35,6 +36,7 @@ struct operator__store {
     /* NULL: the operator's own; else the account that leads there, and its uid, without which a
      * child is another's. Borrowed. */
     const char *cluster, *account_uid;
+    struct operator__cluster *of; /* NULL: the operator's own */
     const char *(*index)(const struct model_object *object, struct ps_buf *key); /* NULL = none */
     uint32_t list_number;
     char *progress; /* the view is as new as this resourceVersion; NULL = not known */

@@ -13,17 +13,20 @@ static struct plan_rival rival_of(struct controller *op, struct ps_arena *arena,
     size_t count;
     const struct plan_platform *platforms = operator__platforms(op, arena, other, &count);
     const char **targets = ps_arena_array(arena, count, sizeof(*targets));
+    const char **clusters = ps_arena_array(arena, count, sizeof(*clusters));
 
     for (size_t i = 0; i < count; i++) {
         const struct model_account *account = platforms[i].account;
 
         if (account == NULL)
             continue;
+        clusters[rival.target_count] = platforms[i].cluster ? platforms[i].name : NULL;
         targets[rival.target_count++] = model_account_target(account, other->namespace);
         if (rival.cluster_id == NULL)
             rival.cluster_id = account->cluster_id;
     }
     rival.targets = targets;
+    rival.target_clusters = clusters;
     return rival;
 }
 

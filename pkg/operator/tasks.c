@@ -7,15 +7,20 @@
 static void add_pods_of_lost_job(struct operator__snapshot *snapshot, struct controller *op)
 {
     const struct json_t *step = js_at(js_path(snapshot->cr, "status.steps"), 0);
-    const char *namespace = js_path_str(step, "resource.namespace"),
-               *name = js_path_str(step, "resource.name");
+    const char *platform = js_path_str(step, "platform");
+    const struct plan_need job = {
+        .kind = MODEL_JOB,
+        .namespace = js_path_str(step, "resource.namespace"),
+        .name = js_path_str(step, "resource.name"),
+        .cluster = platform && operator__cluster_get(op, platform) ? platform : NULL,
+    };
 
     for (size_t i = 0; i < snapshot->s.child_count; i++) {
-        if (ps_streq(snapshot->s.children[i]->name, name))
+        if (ps_streq(snapshot->s.children[i]->name, job.name))
             return;
     }
-    if (namespace != NULL && name != NULL)
-        operator__snapshot_pods(snapshot, op, namespace, name);
+    if (job.namespace != NULL && job.name != NULL)
+        operator__snapshot_pods(snapshot, op, &job);
 }
 
 struct plan *operator__plan_task(struct controller *op, const char *namespace, const char *name,
@@ -52,6 +57,7 @@ void operator__task_changed(struct controller *op, const struct model_object *be
     } else {
         operator__slots_forget(&op->slots, before->namespace, before->name);
     }
+    operator__recount_users(op, before, after);
     if (essential)
         operator__enqueue(op, task, LOOP_CHANGED);
 }

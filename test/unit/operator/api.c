@@ -313,6 +313,8 @@ static void on_request(void *self, struct script_peer *peer, const struct script
     PS_CLEANUP(target_fini) struct target t = parse(request->target);
     PS_AUTO_BUF(line, PATH_MAX_N);
 
+    if (api->mute)
+        return;
     if (ps_str_starts(ps_str(request->target), "/version")) {
         script_reply(peer, 200, "", "{\"gitVersion\":\"v1.36.3\"}");
         return;
@@ -352,12 +354,43 @@ static void on_request(void *self, struct script_peer *peer, const struct script
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-void api_init(struct api *api)
+static void init_at(struct api *api, struct loop *loop)
 {
-    *api = (struct api){.loop = loop_new(), .version = 100};
+    *api = (struct api){.loop = loop, .version = 100};
     ps_buf_init(&api->journal, JOURNAL_MAX);
     ps_map_init(&api->objects);
+}
+
+void api_init(struct api *api)
+{
+    init_at(api, loop_new());
     http_global_init();
+}
+
+void api_init_beside(struct api *other, const struct api *api)
+{
+    init_at(other, api->loop);
+    struct certs_pair ca = certs_authority("ca");
+
+    other->server = certs_issue(&ca, "server", "IP:127.0.0.1");
+    other->ca_pem = ca.cert;
+    ps_free(ca.key);
+    api_answer(other);
+}
+
+void api_answer(struct api *other)
+{
+    other->script = other->port ? script_new_at(other->loop, other->port, on_request, other)
+                                : script_new(other->loop, on_request, other);
+    other->port = script_port(other->script);
+    script_tls(other->script, other->server.cert, other->server.key, NULL);
+}
+
+void api_die(struct api *other)
+{
+    script_free(other->script);
+    other->script = NULL;
+    other->watch_count = 0;
 }
 
 static void on_gained(void *self)
@@ -409,18 +442,32 @@ void api_stop(struct api *api)
     api->config = (struct kube_config){0};
 }
 
-void api_fini(struct api *api)
+static void forget_objects(struct api *api)
 {
     size_t at = 0;
     const char *key;
     void *value;
 
-    loop_free(api->loop);
-    http_global_fini();
     while (ps_map_next(&api->objects, &at, &key, &value))
         js_unref(value);
     ps_map_fini(&api->objects);
     ps_buf_fini(&api->journal);
+}
+
+void api_fini(struct api *api)
+{
+    loop_free(api->loop);
+    http_global_fini();
+    forget_objects(api);
+}
+
+void api_fini_beside(struct api *other)
+{
+    if (other->script != NULL)
+        api_die(other);
+    certs_free(&other->server);
+    ps_free(other->ca_pem);
+    forget_objects(other);
 }
 
 /* ---- looking at it -------------------------------------------------------------------------- */

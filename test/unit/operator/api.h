@@ -9,9 +9,10 @@
 #define PS_TEST_API_H
 
 #include "operator/operator.h"
+#include "support/certs.h"
 #include "support/script.h"
 
-#define API_WATCHES_MAX 16
+#define API_WATCHES_MAX 32
 #define API_FAULTS_MAX  4
 
 enum api_how {
@@ -47,6 +48,12 @@ struct api {
     struct metrics *metrics; /* before api_start, or NULL */
     bool standby;            /* before api_start: it waits for operator_lead */
 
+    /* Of one beside another. */
+    struct certs_pair server;
+    char *ca_pem;
+    int port;
+    bool mute; /* reads, and never answers */
+
     struct kube_config config;
     struct kube_client *client;
     struct kube_lease *lease; /* of a standby; never started */
@@ -58,6 +65,12 @@ void api_fini(struct api *api);
 /* An operator on it, and its end: by a stop, without a last write. */
 void api_start(struct api *api);
 void api_stop(struct api *api);
+
+/* Another server on the same loop, by TLS, without an operator; to be ended before `api` is. */
+void api_init_beside(struct api *other, const struct api *api);
+void api_fini_beside(struct api *other);
+void api_die(struct api *other);    /* its connections end, and there are no new ones … */
+void api_answer(struct api *other); /* … until it is there again, with what it had */
 
 /* Puts an object there as somebody else would; metadata is completed. Takes it over. */
 void api_put(struct api *api, const char *plural, const char *namespace, const char *name,

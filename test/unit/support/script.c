@@ -111,7 +111,8 @@ static void send_raw(struct script_peer *peer, const char *bytes, size_t n)
     sending->bytes = ps_xstrndup(bytes, n);
     const uv_buf_t buf = uv_buf_init(sending->bytes, (unsigned int)n);
 
-    ps_assert(uv_write(&sending->req, (uv_stream_t *)&peer->tcp, &buf, 1, on_sent) == 0);
+    if (uv_write(&sending->req, (uv_stream_t *)&peer->tcp, &buf, 1, on_sent) != 0)
+        on_sent(&sending->req, 0); /* the other side has gone */
 }
 
 /* What TLS has to say goes out. */
