@@ -118,7 +118,7 @@ static struct plan *endless_plan(size_t n)
     PS_AUTO_BUF(name, 32);
 
     ps_buf_printf(&name, "d%zu", n);
-    plan__need(plan, MODEL_DEPLOYMENT, "n", ps_buf_text(&name));
+    job_need(plan, MODEL_DEPLOYMENT, "n", ps_arena_dup(&plan->arena, ps_buf_text(&name)));
     return plan;
 }
 
@@ -289,6 +289,23 @@ static void add_op(struct plan *plan, int stage, enum plan_verb verb, enum model
                                     .uid = verb == PLAN_DELETE ? "u9" : NULL,
                                     .body = body,
                                     .cluster = cluster});
+}
+
+static void add_need(struct plan *plan, struct plan_need need)
+{
+    assert_true(plan->need_count < PLAN_NEEDS_MAX);
+    plan->needs[plan->need_count++] = need;
+}
+
+void job_need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name)
+{
+    add_need(plan, (struct plan_need){kind, namespace, name, NULL});
+}
+
+void job_need_there(struct plan *plan, enum model_kind kind, const char *namespace,
+                    const char *name)
+{
+    add_need(plan, (struct plan_need){kind, namespace, name, JOB_CLUSTER});
 }
 
 void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,

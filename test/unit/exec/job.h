@@ -85,6 +85,11 @@ void job_op(struct plan *plan, int stage, enum plan_verb verb, enum model_kind k
 void job_op_there(struct plan *plan, int stage, enum plan_verb verb, enum model_kind kind,
                   const char *name);
 
+/* One more need, and one in the other cluster; texts are borrowed for as long as the plan lives. */
+void job_need(struct plan *plan, enum model_kind kind, const char *namespace, const char *name);
+void job_need_there(struct plan *plan, enum model_kind kind, const char *namespace,
+                    const char *name);
+
 /* One whole job of the subject's key. */
 void job_run(struct job_fixture *f);
 void job_until_done(struct job_fixture *f, int count);

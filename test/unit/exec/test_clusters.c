@@ -44,8 +44,8 @@ static void facts_of_two_clusters_are_apart(void **state)
     job_setup(&f, rules);
     struct plan *plan = job_prepare(&f, 0);
 
-    plan__need(plan, MODEL_DEPLOYMENT, "n", "a");
-    plan->needs[plan->need_count++] = (struct plan_need){MODEL_DEPLOYMENT, "n", "a", JOB_CLUSTER};
+    job_need(plan, MODEL_DEPLOYMENT, "n", "a");
+    job_need_there(plan, MODEL_DEPLOYMENT, "n", "a");
     job_run(&f);
     assert_true(job_at(&f, THERE "GET " JOB_DEPLOYMENTS "/a") > 0);
     assert_true(job_is_in(ps_buf_text(&f.journal), " [Deployment n/a -]"));
@@ -88,7 +88,7 @@ static void nothing_is_sent_where_nothing_may_be_asked(void **state)
     job_run(&f);
     job_happened(&f, "plan\ndone failed 0 0\n");
     plan = job_prepare(&f, 0);
-    plan->needs[plan->need_count++] = (struct plan_need){MODEL_DEPLOYMENT, "n", "a", JOB_CLUSTER};
+    job_need_there(plan, MODEL_DEPLOYMENT, "n", "a");
     job_run(&f);
     job_happened(&f, "plan\ndone failed 0 0\n");
     assert_int_equal(script_count(f.other_script), 0);
@@ -112,8 +112,7 @@ static void who_does_not_answer_or_know_us_is_suspected(void **state)
     for (size_t i = 0; i < PS_ARRAY_LEN(suspected); i++) {
         struct plan *plan = job_prepare(&f, 0);
 
-        plan->needs[plan->need_count++] =
-            (struct plan_need){MODEL_DEPLOYMENT, "n", "a", JOB_CLUSTER};
+        job_need_there(plan, MODEL_DEPLOYMENT, "n", "a");
         job_run(&f);
         assert_true(job_is_in(ps_buf_text(&f.journal), "suspect " JOB_CLUSTER) == suspected[i]);
         ps_buf_clear(&f.journal);
@@ -146,7 +145,7 @@ static void leave_calls_under_way(struct job_fixture *f)
     job_op_there(plan, 0, PLAN_DELETE, MODEL_DEPLOYMENT, "b");
     job_op(plan, 0, PLAN_CREATE, MODEL_DEPLOYMENT, "c");
     plan = job_prepare(f, 0);
-    plan->needs[plan->need_count++] = (struct plan_need){MODEL_SERVICE, "n", "a", JOB_CLUSTER};
+    job_need_there(plan, MODEL_SERVICE, "n", "a");
     f->stop_at_held = 4;
     exec_run(f->exec, JOB_KEY);
     exec_run(f->exec, "stream/n/other");

@@ -103,7 +103,7 @@ static void the_end_cancels_everything(void **state)
         job_op(job_prepare(&f, 0), 0, PLAN_CREATE, MODEL_SERVICE, "b");
         job_prepare(&f, 0);
         job_run(&f); /* leaves a doubt */
-        plan__need(job_prepare(&f, 0), MODEL_DEPLOYMENT, "n", "a");
+        job_need(job_prepare(&f, 0), MODEL_DEPLOYMENT, "n", "a");
         job_op(job_prepare(&f, 0), 0, PLAN_PATCH, MODEL_DEPLOYMENT, "a");
         plan__event(job_prepare(&f, 1), false, "Told", "a word");
         f.stop_at_held = 1;

@@ -264,10 +264,10 @@ static void needs_are_read_and_become_facts(void **state)
     job_setup(&f, rules);
     struct plan *plan = job_prepare(&f, 1);
 
-    plan__need(plan, MODEL_DEPLOYMENT, "n", "a");
+    job_need(plan, MODEL_DEPLOYMENT, "n", "a");
     job_op(plan, 0, PLAN_CREATE, MODEL_SERVICE, "c"); /* not before all is known */
-    plan__need(job_prepare(&f, 1), MODEL_DEPLOYMENT, "n", "b");
-    plan__need(job_prepare(&f, 1), MODEL_NAMESPACE, NULL, "t");
+    job_need(job_prepare(&f, 1), MODEL_DEPLOYMENT, "n", "b");
+    job_need(job_prepare(&f, 1), MODEL_NAMESPACE, NULL, "t");
     job_op(job_prepare(&f, 0), 0, PLAN_PATCH, MODEL_SERVICE, "c");
     job_run(&f);
     job_happened(&f, "plan\n"
@@ -294,8 +294,8 @@ static void all_needs_of_a_plan_are_read_at_once(void **state)
     job_setup(&f, rules);
     struct plan *plan = job_prepare(&f, 0);
 
-    plan__need(plan, MODEL_DEPLOYMENT, "n", "a");
-    plan__need(plan, MODEL_SERVICE, "n", "a");
+    job_need(plan, MODEL_DEPLOYMENT, "n", "a");
+    job_need(plan, MODEL_SERVICE, "n", "a");
     f.stop_at_held = 2;
     exec_run(f.exec, JOB_KEY);
     assert_true(script_run(f.loop, JOB_ENOUGH_MS));
@@ -334,8 +334,8 @@ static void what_cannot_be_read_is_not_taken_for_absent(void **state)
         job_setup(&f, rules);
         struct plan *plan = job_prepare(&f, 0);
 
-        plan__need(plan, MODEL_DEPLOYMENT, "n", "a");
-        plan__need(plan, MODEL_DEPLOYMENT, "n", "b"); /* readable, but that is not enough */
+        job_need(plan, MODEL_DEPLOYMENT, "n", "a");
+        job_need(plan, MODEL_DEPLOYMENT, "n", "b"); /* readable, but that is not enough */
         job_prepare(&f, 1);
         job_run(&f);
         assert_int_equal(f.planned, 1);
