@@ -178,9 +178,9 @@ static void account_changed(struct controller *op, const struct model_object *be
 
     ps_assert(account != NULL);
     operator__account_changed(op, before, after);
+    operator__cluster_account(op, account->name);
     if (!essential)
         return;
-    operator__cluster_account(op, account->name);
     operator__enqueue(op, account, LOOP_CHANGED);
     enqueue_users(op, model_names_platform, account->name);
     enqueue_account_rivals(op, account->name);

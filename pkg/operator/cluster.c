@@ -339,6 +339,7 @@ static void free_cluster(struct operator__cluster *c)
     ps_free(c->message);
     ps_free(c->uid);
     ps_free(c->first_uid);
+    ps_free(c->recorded_uid);
     ps_free(c->version);
     ps_free(c->namespace);
     ps_free(c->secret);
@@ -359,6 +360,17 @@ static void end_cluster(struct operator__cluster *c)
     free_cluster(c);
 }
 
+/* What was on record stays: a status can be lost. Whoever waits for the record goes on. */
+static void note_record(struct operator__cluster *c, const struct model_account *account)
+{
+    const char *uid = js_path_str(account->status, "target.uid");
+
+    if (uid == NULL || ps_streq(uid, c->recorded_uid))
+        return;
+    operator__set_text(&c->recorded_uid, uid);
+    c->news = true;
+}
+
 /* All of them are fixed: another one means that the account was made anew. */
 static bool is_of(const struct operator__cluster *c, const struct model_account *account)
 {
@@ -373,7 +385,8 @@ void operator__cluster_account(struct controller *op, const char *name)
     const bool remote = account != NULL && account->account->cluster_secret != NULL;
 
     if (c != NULL && remote && is_of(c, account->account)) {
-        operator__cluster_judge(c); /* what is on record of it may have changed */
+        note_record(c, account->account);
+        operator__cluster_judge(c);
         return;
     }
     if (c != NULL)
@@ -381,7 +394,9 @@ void operator__cluster_account(struct controller *op, const char *name)
     if (!remote)
         return;
     operator__secrets_want(&op->secrets);
-    apply_secret(make_cluster(op, account->account));
+    c = make_cluster(op, account->account);
+    note_record(c, account->account);
+    apply_secret(c);
 }
 
 void operator__cluster_secret(struct controller *op, const char *secret)

@@ -76,6 +76,7 @@ struct operator__cluster {
     bool refused;        /* … with an answer: it does not know us, or does not let us look */
     char *failure;       /* of the last probe */
     char *uid, *version; /* as observed */
+    char *recorded_uid;  /* in the account's status; NULL: never */
     char *first_uid;     /* of the first contact */
     struct metrics_value *up; /* or NULL */
     struct plan_cluster view; /* what passes see; borrows from this */
@@ -87,7 +88,7 @@ void operator__clusters_init(struct controller *op);
 void operator__clusters_fini(struct controller *op);
 /* NULL: no account of that name leads to another cluster. */
 struct operator__cluster *operator__cluster_get(const struct controller *op, const char *account);
-/* The account is there, another, or gone. */
+/* The account is there, another, or gone; or its status is. */
 void operator__cluster_account(struct controller *op, const char *account);
 /* A Secret has changed; NULL: any may have. */
 void operator__cluster_secret(struct controller *op, const char *secret);

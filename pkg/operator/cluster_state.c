@@ -23,10 +23,7 @@ const char *operator__cluster_known_by(const struct operator__cluster *c)
 /* NULL: the target was never on record. A status that is lost is no contact that was never made. */
 static const char *expected_uid(const struct operator__cluster *c)
 {
-    const struct operator__account *account = operator__account_get(c->op, c->name);
-    const char *recorded = account ? js_path_str(account->account->status, "target.uid") : NULL;
-
-    return recorded ? recorded : c->first_uid;
+    return c->recorded_uid ? c->recorded_uid : c->first_uid;
 }
 
 bool operator__cluster_elsewhere(const struct operator__cluster *c)

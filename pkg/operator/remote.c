@@ -90,6 +90,21 @@ void operator__cluster_told(struct operator__cluster *c)
 
 /* ---- uses ----------------------------------------------------------------------------------- */
 
+/* Who is about to write there waits until the account is held. */
+static void count_user(struct controller *op, const char *account)
+{
+    const struct operator__entry *entry =
+        operator__store_get(&op->stores[MODEL_ACCOUNT], NULL, account);
+
+    if (entry == NULL || operator__cluster_get(op, account) == NULL)
+        return;
+    if (entry->object->has_finalizer && !entry->object->deleting) {
+        operator__recount(op, account);
+    } else {
+        operator__enqueue(op, entry->object, LOOP_WOKEN);
+    }
+}
+
 static void recount_list(struct controller *op, const char *list)
 {
     struct ps_str rest = ps_str(list), part;
@@ -98,8 +113,7 @@ static void recount_list(struct controller *op, const char *list)
         PS_AUTO_BUF(name, KEY_MAX);
 
         ps_buf_view(&name, part);
-        if (operator__cluster_get(op, ps_buf_text(&name)) != NULL)
-            operator__recount(op, ps_buf_text(&name));
+        count_user(op, ps_buf_text(&name));
     }
 }
 
