@@ -27,7 +27,7 @@ static struct exec__call *any_call(const struct exec *exec, const char *cluster)
     return NULL;
 }
 
-void exec_cut(struct exec *exec, const char *cluster)
+void exec_cut(struct exec *exec, const char *cluster, const char *why)
 {
     struct exec__call *call;
 
@@ -36,8 +36,7 @@ void exec_cut(struct exec *exec, const char *cluster)
         struct kube_response response = {.reason = "", .unknown = call->write};
 
         response.code =
-            ps_fail(&response.err, PS_ECANCELED,
-                    "given up: the credential of account %s has changed or is gone", cluster);
+            ps_fail(&response.err, PS_ECANCELED, "cluster of account %s: %s", cluster, why);
         kube_cancel(call->call);
         exec__call_answer(call, &response);
     }

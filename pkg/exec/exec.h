@@ -62,9 +62,9 @@ void exec_run(struct exec *exec, const char *key);
 /* Logs, once for each, the jobs that have run for longer, and what they wait for. How many. */
 size_t exec_tell_slow(struct exec *exec, int64_t slow_ms);
 
-/* The client for another cluster is about to go, and `client` no longer gives it: calls under way
- * end now, those that write without a known effect. */
-void exec_cut(struct exec *exec, const char *cluster);
+/* The client for another cluster is about to go, or is not answered, and `client` no longer gives
+ * it: calls under way end now, those that write without a known effect. `why` is for people. */
+void exec_cut(struct exec *exec, const char *cluster, const char *why);
 /* The cluster is gone for good: nobody will ever know what became of a write there. */
 void exec_forget(struct exec *exec, const char *cluster);
 

@@ -173,6 +173,8 @@ static void on_probe(void *self, const struct kube_response *response)
         note_failure(c, response);
     }
     operator__cluster_judge(c);
+    if (c->down) /* what waits there would hold up its key until its time is out */
+        exec_cut(c->op->exec, c->name, c->failure);
 }
 
 static void probe(struct operator__cluster *c)
@@ -229,7 +231,7 @@ static void end_client(struct operator__cluster *c)
     operator__set_text(&c->failure, NULL);
     learn(c, &c->version, NULL);
     if (c->op->exec != NULL)
-        exec_cut(c->op->exec, c->name);
+        exec_cut(c->op->exec, c->name, "its credential has changed, or is gone");
     kube_client_free(client);
 }
 

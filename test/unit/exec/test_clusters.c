@@ -125,7 +125,7 @@ static void who_does_not_answer_or_know_us_is_suspected(void **state)
 static void go_away(struct job_fixture *f)
 {
     f->away = true;
-    exec_cut(f->exec, JOB_CLUSTER);
+    exec_cut(f->exec, JOB_CLUSTER, "gone");
     kube_client_free(f->other);
     f->other = NULL;
 }

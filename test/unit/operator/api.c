@@ -215,6 +215,16 @@ static void watch(struct api *api, struct script_peer *peer, const struct target
         send_initial(api, peer, t->plural);
 }
 
+static void on_close(void *self, struct script_peer *peer)
+{
+    struct api *api = self;
+
+    for (size_t i = 0; i < api->watch_count; i++) {
+        if (api->watches[i].peer == peer)
+            api->watches[i--] = api->watches[--api->watch_count];
+    }
+}
+
 /* ---- writes --------------------------------------------------------------------------------- */
 
 /* The object after the write, or the reason why not. Borrowed. */
@@ -383,6 +393,7 @@ void api_answer(struct api *other)
     other->script = other->port ? script_new_at(other->loop, other->port, on_request, other)
                                 : script_new(other->loop, on_request, other);
     other->port = script_port(other->script);
+    script_on_close(other->script, on_close);
     script_tls(other->script, other->server.cert, other->server.key, NULL);
 }
 
@@ -422,6 +433,7 @@ void api_start(struct api *api)
                                        .metrics = api->metrics};
 
     api->script = script_new(api->loop, on_request, api);
+    script_on_close(api->script, on_close);
     api->config.server = ps_xstrdup(script_url(api->script));
     api->client = kube_client_new(api->loop, &api->config, "penstock/test");
     if (api->standby)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another cluster beside the operator's own: how it comes into step, what hinders it, and that it
  * hinders nobody else. */
-#include "api.h"
-
-#include "operator/internal.h"
+#include "two.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,51 +12,7 @@
 /* cmocka wants some of the ones above */
 #include <cmocka.h>
 
-#define SOON_MS    5000
-#define STEP_MS    5
-#define SETTLED_MS 60
-#define CANARY     "c4n4ry"
-#define TOKEN      "token-" CANARY
-#define SECRET_MAX ((size_t)64 * 1024)
-
-struct two {
-    struct api here, there;
-};
-
-static struct json_t *json(const char *text) /* ' for " */
-{
-    char *copy PS_AUTO_FREE = ps_xstrdup(text);
-
-    for (char *c = copy; *c != '\0'; c++)
-        *c = *c == '\'' ? '"' : *c;
-    struct json_t *object = js_parse(ps_str(copy), NULL);
-
-    assert_non_null(object);
-    return object;
-}
-
-static void set_base64(struct json_t *data, const char *key, const char *text)
-{
-    PS_AUTO_BUF(encoded, SECRET_MAX);
-
-    codec_base64_encode(ps_str(text), &encoded);
-    js_set_str(data, key, ps_buf_text(&encoded));
-}
-
-static void put_secret(struct api *here, const struct api *there, const char *token)
-{
-    struct json_t *secret = js_object(), *data = js_child(secret, "data");
-
-    set_base64(data, "server", script_url(there->script));
-    set_base64(data, "token", token);
-    set_base64(data, "ca.crt", there->ca_pem);
-    api_put(here, "secrets", "penstock-system", "gpu", secret);
-}
-
-static void put_namespace(struct api *api, const char *name)
-{
-    api_put(api, "namespaces", "", name, json("{'status': {'phase': 'Active'}}"));
-}
+#define TEXT_MAX ((size_t)256 * 1024)
 
 static void put_child(struct api *there, const char *plural, const char *name, const char *labels)
 {
@@ -69,71 +23,13 @@ static void put_child(struct api *there, const char *plural, const char *name, c
                   "'penstock.dev/owner-uid': 'u'%s}, "
                   "'annotations': {'penstock.dev/owner': 'StreamDeployment/n/s'}}}",
                   labels);
-    api_put(there, plural, "far", name, json(ps_buf_text(&text)));
+    api_put(there, plural, "far", name, two_json(ps_buf_text(&text)));
 }
 
 static void setup(struct two *two)
 {
-    ps_log_set_level(PS_LOG_ERROR);
-    api_init(&two->here);
-    api_init_beside(&two->there, &two->here);
-    two->here.standby = true; /* no passes: they would look for the owner of what is there */
-    put_namespace(&two->here, "n");
-    put_namespace(&two->there, "far");
+    two_setup(two);
     put_child(&two->there, "deployments", "s-a-v1", ", 'penstock.dev/account-uid': 'a1'");
-    api_put(
-        &two->here, "platformaccounts", "", "gpuzone",
-        json("{'metadata': {'generation': 1, 'uid': 'a1'}, 'spec': {'type': 'Kubernetes', "
-             "'kubernetes': {'namespace': 'far', 'cluster': {'secretRef': {'name': 'gpu'}}}}}"));
-}
-
-static void begin(struct two *two)
-{
-    api_start(&two->here);
-    two->here.op->patience = (struct operator__patience){.probe_ms = 100,
-                                                         .away_ms = 60,
-                                                         .ill_ms = 50,
-                                                         .absent_ms = 20,
-                                                         .other_ms = 20,
-                                                         .usual_ms = 60000,
-                                                         .retry_first_ms = 5,
-                                                         .retry_max_ms = 20};
-}
-
-static void teardown(struct two *two)
-{
-    api_stop(&two->here);
-    api_fini_beside(&two->there);
-    api_fini(&two->here);
-    metrics_free(two->here.metrics);
-}
-
-/* When there is none: one of the own cluster's state. */
-static const struct plan_cluster *view(const struct two *two)
-{
-    static const struct plan_cluster none = {.state = PLAN_CLUSTER_OWN};
-    const struct operator__cluster *c = operator__cluster_get(two->here.op, "gpuzone");
-
-    return c ? &c->view : &none;
-}
-
-/* The own cluster is in step, and the other one is like that. */
-static void until(struct two *two, enum plan_cluster_state state)
-{
-    for (int waited = 0; waited < SOON_MS && (!two->here.op->synced || view(two)->state != state);
-         waited += STEP_MS)
-        script_wait(two->here.loop, STEP_MS);
-    if (!two->here.op->synced || view(two)->state != state) {
-        fail_msg("expected %s, found %s: %s", operator__cluster_word(state),
-                 operator__cluster_word(view(two)->state),
-                 view(two)->message ? view(two)->message : "");
-    }
-}
-
-/* Lists are followed by watches, and a first contact by the question for the version. */
-static void settle(struct two *two)
-{
-    script_wait(two->here.loop, SETTLED_MS);
 }
 
 static size_t children(const struct two *two)
@@ -145,11 +41,11 @@ static size_t children(const struct two *two)
 
 static bool says(const struct two *two, const char *words)
 {
-    const char *message = view(two)->message ? view(two)->message : "";
+    const char *message = two_view(two)->message ? two_view(two)->message : "";
 
     if (strstr(message, words) == NULL)
         print_error("\"%s\" is not in \"%s\"\n", words, message);
-    assert_null(strstr(message, CANARY));
+    assert_null(strstr(message, TWO_CANARY));
     return strstr(message, words) != NULL;
 }
 
@@ -173,25 +69,25 @@ static void a_cluster_comes_into_step(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
-    assert_true(view(&two)->known);
-    assert_null(view(&two)->message);
-    assert_string_equal(view(&two)->account_uid, "a1");
-    assert_string_equal(view(&two)->server, script_url(two.there.script));
-    assert_string_equal(view(&two)->uid,
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    assert_true(two_view(&two)->known);
+    assert_null(two_view(&two)->message);
+    assert_string_equal(two_view(&two)->account_uid, "a1");
+    assert_string_equal(two_view(&two)->server, script_url(two.there.script));
+    assert_string_equal(two_view(&two)->uid,
                         js_path_str(api_get(&two.there, "namespaces", "", "far"), "metadata.uid"));
     assert_int_equal(children(&two), 1);
     assert_true(asked(&two.there,
                       "/namespaces/far/jobs?labelSelector=penstock.dev%2Finstallation%3Di%2C"
                       "penstock.dev%2Faccount-uid%3Da1",
-                      "Bearer " TOKEN) > 0);
-    settle(&two);
-    assert_string_equal(view(&two)->version, "v1.36.3");
+                      "Bearer " TWO_TOKEN) > 0);
+    two_settle(&two);
+    assert_string_equal(two_view(&two)->version, "v1.36.3");
     assert_true(operator__cluster_client(two.here.op, "gpuzone") != NULL);
     assert_null(operator__cluster_client(two.here.op, "other"));
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void what_is_there_is_a_child_with_its_cluster(void **state)
@@ -206,17 +102,17 @@ static void what_is_there_is_a_child_with_its_cluster(void **state)
 
     setup(&two);
     put_child(&two.here, "deployments", "s-b-v1", "");
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     operator__snapshot_init(&snapshot, two.here.op, &about);
     assert_int_equal(snapshot.s.child_count, 2);
     assert_null(snapshot.s.children[0]->cluster);
     assert_string_equal(snapshot.s.children[1]->cluster, "gpuzone");
     assert_int_equal(snapshot.s.cluster_count, 1);
-    assert_ptr_equal(snapshot.s.clusters[0], view(&two));
+    assert_ptr_equal(snapshot.s.clusters[0], two_view(&two));
     operator__snapshot_fini(&snapshot);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void uses_are_counted_and_named(void **state)
@@ -228,15 +124,15 @@ static void uses_are_counted_and_named(void **state)
     setup(&two);
     for (char name = 'h'; name >= 'a'; name--) {
         api_put(&two.here, "tasklaunches", "n", (char[]){name, '\0'},
-                json("{'metadata': {'generation': 1, 'annotations': {'penstock.dev/clusters': "
-                     "'other,gpuzone'}}, 'spec': {'definition': 't'}}"));
+                two_json("{'metadata': {'generation': 1, 'annotations': {'penstock.dev/clusters': "
+                         "'other,gpuzone'}}, 'spec': {'definition': 't'}}"));
     }
     api_put(&two.here, "tasklaunches", "n", "z",
-            json("{'metadata': {'generation': 1, 'annotations': {'penstock.dev/clusters': "
-                 "'gpuzones'}}, 'spec': {'definition': 't', 'platform': 'gpuzone'}}"));
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+            two_json("{'metadata': {'generation': 1, 'annotations': {'penstock.dev/clusters': "
+                     "'gpuzones'}}, 'spec': {'definition': 't', 'platform': 'gpuzone'}}"));
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     ps_arena_init(&arena);
     const struct plan_uses uses =
         operator__cluster_uses(operator__cluster_get(two.here.op, "gpuzone"), &arena);
@@ -248,7 +144,7 @@ static void uses_are_counted_and_named(void **state)
     assert_string_equal(uses.names[1], "TaskLaunch n/a");
     assert_string_equal(uses.names[4], "TaskLaunch n/d");
     ps_arena_fini(&arena);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 /* ---- Secrets --------------------------------------------------------------------------------- */
@@ -259,27 +155,27 @@ static void without_a_secret_nothing_is_asked(void **state)
     struct two two;
 
     setup(&two);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_NO_SECRET);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_NO_SECRET);
     assert_true(says(&two, "no Secret gpu with the label penstock.dev/credentials=true in "
                            "namespace penstock-system"));
-    assert_false(view(&two)->known);
-    settle(&two);
+    assert_false(two_view(&two)->known);
+    two_settle(&two);
     api_put(&two.here, "secrets", "penstock-system", "gpu",
-            json("{'data': {'token': 'YzRuNHJ5'}}"));
-    until(&two, PLAN_CLUSTER_BAD_SECRET);
+            two_json("{'data': {'token': 'YzRuNHJ5'}}"));
+    two_until(&two, PLAN_CLUSTER_BAD_SECRET);
     assert_true(says(&two, "Secret gpu: data: expected the key"));
     assert_int_equal(script_connections(two.there.script), 0);
-    put_secret(&two.here, &two.there, TOKEN);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     api_delete(&two.here, "secrets", "penstock-system", "gpu");
-    until(&two, PLAN_CLUSTER_NO_SECRET);
-    assert_true(view(&two)->known);
+    two_until(&two, PLAN_CLUSTER_NO_SECRET);
+    assert_true(two_view(&two)->known);
     assert_int_equal(children(&two), 1); /* as seen last */
     assert_null(operator__cluster_client(two.here.op, "gpuzone"));
     script_wait(two.here.loop, 20);
     assert_int_equal(script_open(two.there.script), 0);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void who_names_no_secret_has_none_looked_for(void **state)
@@ -289,13 +185,13 @@ static void who_names_no_secret_has_none_looked_for(void **state)
 
     setup(&two);
     api_delete(&two.here, "platformaccounts", "", "gpuzone");
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
     for (int i = 0; i < 100 && !two.here.op->synced; i++)
-        script_wait(two.here.loop, STEP_MS);
+        script_wait(two.here.loop, TWO_STEP_MS);
     assert_true(two.here.op->synced);
     assert_int_equal(asked(&two.here, "/secrets", ""), 0);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void a_new_token_is_used_from_then_on(void **state)
@@ -304,32 +200,32 @@ static void a_new_token_is_used_from_then_on(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     const struct operator__cluster *c = operator__cluster_get(two.here.op, "gpuzone");
     const struct model_object *child =
         operator__store_get(&c->stores[MODEL_DEPLOYMENT], "far", "s-a-v1")->object;
 
-    settle(&two);
+    two_settle(&two);
     const int before = script_count(two.there.script);
 
-    put_secret(&two.here, &two.there, "other-" CANARY);
-    until(&two, PLAN_CLUSTER_CONNECTING);
-    assert_true(view(&two)->known);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, "other-" TWO_CANARY);
+    two_until(&two, PLAN_CLUSTER_CONNECTING);
+    assert_true(two_view(&two)->known);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     /* the same object was not taken for a new one */
     assert_ptr_equal(operator__store_get(&c->stores[MODEL_DEPLOYMENT], "far", "s-a-v1")->object,
                      child);
     for (int i = before; i < script_count(two.there.script); i++)
-        assert_non_null(strstr(script_text(two.there.script, i), "Bearer other-" CANARY));
-    settle(&two);
+        assert_non_null(strstr(script_text(two.there.script, i), "Bearer other-" TWO_CANARY));
+    two_settle(&two);
     const int after = script_count(two.there.script);
 
-    put_secret(&two.here, &two.there, "other-" CANARY); /* the same again */
-    settle(&two);
+    two_put_secret(&two.here, &two.there, "other-" TWO_CANARY); /* the same again */
+    two_settle(&two);
     assert_int_equal(script_count(two.there.script), after);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void who_is_refused_says_so(void **state)
@@ -339,13 +235,13 @@ static void who_is_refused_says_so(void **state)
 
     setup(&two);
     two.there.faults[0] = (struct api_fault){"get namespaces", API_REFUSE, 401, -1};
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_REFUSED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_REFUSED);
     assert_true(says(&two, "told so"));
     two.there.faults[0].times = 0;
-    until(&two, PLAN_CLUSTER_SYNCED);
-    teardown(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    two_teardown(&two);
 }
 
 /* ---- somewhere else -------------------------------------------------------------------------- */
@@ -353,7 +249,7 @@ static void who_is_refused_says_so(void **state)
 static void make_anew(struct api *there, const char *namespace)
 {
     api_delete(there, "namespaces", "", namespace);
-    put_namespace(there, namespace);
+    two_put_namespace(there, namespace);
 }
 
 static void another_cluster_is_not_touched(void **state)
@@ -362,24 +258,24 @@ static void another_cluster_is_not_touched(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     struct json_t *was = js_copy(api_get(&two.there, "namespaces", "", "far"));
 
     make_anew(&two.there, "far");
-    put_secret(&two.here, &two.there, "b");
-    until(&two, PLAN_CLUSTER_ELSEWHERE);
+    two_put_secret(&two.here, &two.there, "b");
+    two_until(&two, PLAN_CLUSTER_ELSEWHERE);
     assert_true(says(&two, "leads to another cluster than before"));
     assert_null(operator__cluster_client(two.here.op, "gpuzone"));
     assert_int_equal(children(&two), 1);
     api_delete(&two.there, "namespaces", "", "far");
-    settle(&two);
-    until(&two, PLAN_CLUSTER_ELSEWHERE);
+    two_settle(&two);
+    two_until(&two, PLAN_CLUSTER_ELSEWHERE);
     assert_true(says(&two, "leads to a cluster without namespace far"));
     api_put(&two.there, "namespaces", "", "far", was);
-    until(&two, PLAN_CLUSTER_SYNCED);
-    teardown(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    two_teardown(&two);
 }
 
 /* After a start the record in the account's status counts. */
@@ -389,16 +285,17 @@ static void the_record_outlives_a_restart(void **state)
     struct two two;
 
     setup(&two);
-    api_put(&two.here, "platformaccounts", "", "gpuzone",
-            json("{'metadata': {'generation': 1, 'uid': 'a1'}, 'spec': {'type': 'Kubernetes', "
+    api_put(
+        &two.here, "platformaccounts", "", "gpuzone",
+        two_json("{'metadata': {'generation': 1, 'uid': 'a1'}, 'spec': {'type': 'Kubernetes', "
                  "'kubernetes': {'namespace': 'far', 'cluster': {'secretRef': {'name': 'gpu'}}}}, "
                  "'status': {'target': {'uid': 'another'}}}"));
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_ELSEWHERE);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_ELSEWHERE);
     assert_true(says(&two, "its uid was another"));
     assert_int_equal(children(&two), 0);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void a_namespace_that_comes_later_is_found(void **state)
@@ -408,16 +305,16 @@ static void a_namespace_that_comes_later_is_found(void **state)
 
     setup(&two);
     api_delete(&two.there, "namespaces", "", "far");
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
-    assert_null(view(&two)->uid);
-    put_namespace(&two.there, "far");
-    for (int i = 0; i < 200 && view(&two)->uid == NULL; i++)
-        script_wait(two.here.loop, STEP_MS);
-    assert_non_null(view(&two)->uid);
-    assert_int_equal(view(&two)->state, PLAN_CLUSTER_SYNCED);
-    teardown(&two);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    assert_null(two_view(&two)->uid);
+    two_put_namespace(&two.there, "far");
+    for (int i = 0; i < 200 && two_view(&two)->uid == NULL; i++)
+        script_wait(two.here.loop, TWO_STEP_MS);
+    assert_non_null(two_view(&two)->uid);
+    assert_int_equal(two_view(&two)->state, PLAN_CLUSTER_SYNCED);
+    two_teardown(&two);
 }
 
 /* ---- away ------------------------------------------------------------------------------------ */
@@ -428,20 +325,20 @@ static void who_goes_and_comes_back_is_listed_anew(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     api_die(&two.there);
-    until(&two, PLAN_CLUSTER_AWAY);
-    assert_true(view(&two)->known);
+    two_until(&two, PLAN_CLUSTER_AWAY);
+    assert_true(two_view(&two)->known);
     assert_int_equal(children(&two), 1);
     put_child(&two.there, "deployments", "s-c-v1", ", 'penstock.dev/account-uid': 'a1'");
     api_delete(&two.there, "deployments", "far", "s-a-v1");
     put_child(&two.there, "deployments", "s-d-v1", ", 'penstock.dev/account-uid': 'a1'");
     api_answer(&two.there);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     assert_int_equal(children(&two), 2);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 /* It accepts connections, and says nothing. */
@@ -451,20 +348,20 @@ static void who_falls_silent_is_noticed_when_something_is_asked(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     two.there.mute = true;
     operator__cluster_suspect(two.here.op, "gpuzone");
     operator__cluster_suspect(two.here.op, "gpuzone");
-    until(&two, PLAN_CLUSTER_AWAY);
+    two_until(&two, PLAN_CLUSTER_AWAY);
     const int asked_then = script_count(two.there.script);
 
     script_wait(two.here.loop, 300);
     assert_in_range(script_count(two.there.script) - asked_then, 1, 10); /* one probe at a time */
     two.there.mute = false;
-    until(&two, PLAN_CLUSTER_SYNCED);
-    teardown(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    two_teardown(&two);
 }
 
 static void a_hiccup_is_borne(void **state)
@@ -473,18 +370,18 @@ static void a_hiccup_is_borne(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
-    two.here.op->patience.away_ms = SOON_MS;
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    two.here.op->patience.away_ms = TWO_SOON_MS;
     two.there.faults[0] = (struct api_fault){"get namespaces", API_REFUSE, 500, 3};
     operator__cluster_suspect(two.here.op, "gpuzone");
     for (int i = 0; i < 200 && two.there.faults[0].times > 0; i++) {
-        script_wait(two.here.loop, STEP_MS);
-        assert_int_equal(view(&two)->state, PLAN_CLUSTER_SYNCED);
+        script_wait(two.here.loop, TWO_STEP_MS);
+        assert_int_equal(two_view(&two)->state, PLAN_CLUSTER_SYNCED);
     }
     assert_int_equal(two.there.faults[0].times, 0);
-    teardown(&two);
+    two_teardown(&two);
 }
 
 /* The own cluster's launches start and end while the other one says nothing. */
@@ -496,19 +393,19 @@ static void who_says_nothing_delays_nobody(void **state)
     setup(&two);
     two.here.standby = false;
     two.there.mute = true;
-    put_secret(&two.here, &two.there, TOKEN);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
     api_put(&two.here, "platformaccounts", "", "default",
-            json("{'metadata': {'generation': 1}, 'spec': {'type': 'Kubernetes'}}"));
+            two_json("{'metadata': {'generation': 1}, 'spec': {'type': 'Kubernetes'}}"));
     api_put(&two.here, "tasklaunches", "n", "a",
-            json("{'metadata': {'generation': 1, 'creationTimestamp': '2026-10-29T08:03:03Z'}, "
-                 "'spec': {'definition': 'train', "
-                 "'apps': [{'name': 'train', 'image': 'r.example/train:1'}]}}"));
-    begin(&two);
+            two_json("{'metadata': {'generation': 1, 'creationTimestamp': '2026-10-29T08:03:03Z'}, "
+                     "'spec': {'definition': 'train', "
+                     "'apps': [{'name': 'train', 'image': 'r.example/train:1'}]}}"));
+    two_begin(&two);
     two.here.op->patience.probe_ms = 60000;
     api_until(&two.here, "create jobs n/a-", 1);
-    assert_int_equal(view(&two)->state, PLAN_CLUSTER_CONNECTING);
+    assert_int_equal(two_view(&two)->state, PLAN_CLUSTER_CONNECTING);
     assert_true(says(&two, "connecting to https://"));
-    teardown(&two);
+    two_teardown(&two);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -519,11 +416,11 @@ static void with_its_account_a_cluster_is_given_up(void **state)
     struct two two;
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
     two.here.metrics = metrics_new();
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
-    PS_AUTO_BUF(text, SECRET_MAX * 4);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    PS_AUTO_BUF(text, TEXT_MAX);
 
     metrics_print(two.here.metrics, &text);
     assert_non_null(
@@ -531,13 +428,13 @@ static void with_its_account_a_cluster_is_given_up(void **state)
     assert_non_null(
         strstr(ps_buf_text(&text), "penstock_store_objects{resource=\"deployments\"} 1"));
     api_delete(&two.here, "platformaccounts", "", "gpuzone");
-    until(&two, PLAN_CLUSTER_OWN);
+    two_until(&two, PLAN_CLUSTER_OWN);
     script_wait(two.here.loop, 20);
     assert_int_equal(script_open(two.there.script), 0);
     ps_buf_clear(&text);
     metrics_print(two.here.metrics, &text);
     assert_null(strstr(ps_buf_text(&text), "account=\"gpuzone\""));
-    teardown(&two);
+    two_teardown(&two);
 }
 
 static void health_is_told_and_hinders_nothing(void **state)
@@ -548,17 +445,17 @@ static void health_is_told_and_hinders_nothing(void **state)
     PS_AUTO_BUF(body, 4096);
 
     setup(&two);
-    put_secret(&two.here, &two.there, TOKEN);
-    begin(&two);
-    until(&two, PLAN_CLUSTER_SYNCED);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
     assert_int_equal(operator__admin(two.here.op, PS_STR("/readyz"), &body, &type), 200);
     assert_non_null(strstr(ps_buf_text(&body), "[+]cluster of account gpuzone in step\n"));
     api_die(&two.there);
-    until(&two, PLAN_CLUSTER_AWAY);
+    two_until(&two, PLAN_CLUSTER_AWAY);
     ps_buf_clear(&body);
     assert_int_equal(operator__admin(two.here.op, PS_STR("/readyz"), &body, &type), 200);
     assert_non_null(strstr(ps_buf_text(&body), "[ ]cluster of account gpuzone: away: "));
-    teardown(&two);
+    two_teardown(&two);
 }
 
 int main(void)

@@ -17,6 +17,7 @@ struct script {
     struct script_peer *peers;
     int connections, open, count;
     char *lines[SCRIPT_REQUESTS_MAX], *texts[SCRIPT_REQUESTS_MAX];
+    void (*on_close)(void *self, struct script_peer *peer); /* or NULL */
     SSL_CTX *tls;
     int port;
     char url[64];
@@ -60,6 +61,8 @@ static bool detach(struct script_peer *peer)
     if (peer->next != NULL)
         peer->next->prev = peer->prev;
     peer->script->open--;
+    if (peer->script->on_close != NULL)
+        peer->script->on_close(peer->script->self, peer);
     return true;
 }
 
@@ -413,6 +416,11 @@ void script_free(struct script *script)
     while (script->peers != NULL)
         close_now(script->peers);
     uv_close((uv_handle_t *)&script->tcp, on_script_closed);
+}
+
+void script_on_close(struct script *script, void (*on_close)(void *self, struct script_peer *peer))
+{
+    script->on_close = on_close;
 }
 
 const char *script_url(const struct script *script)

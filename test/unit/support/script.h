@@ -33,6 +33,8 @@ void script_tls(struct script *script, const char *cert_pem, const char *key_pem
                 const char *client_ca_pem);
 /* The common name of the peer's certificate, "" without one. */
 const char *script_peer_name(const struct script_peer *peer);
+/* Called once when a connection has ended, whoever ended it: the peer must not be used any more. */
+void script_on_close(struct script *script, void (*on_close)(void *self, struct script_peer *peer));
 /* Listens no longer and closes all connections. */
 void script_free(struct script *script);
 /* "http://127.0.0.1:<port>", or https */
