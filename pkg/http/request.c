@@ -466,9 +466,32 @@ static bool is_repetition(const struct http_request *request, CURLcode code)
     return request->repeated || code == CURLE_SEND_FAIL_REWIND;
 }
 
-/* curl's own words, but where it speaks of its callbacks. */
-static const char *words_of(const struct http_request *request, CURLcode code)
+/* How long it took. Words of errors stand in status, and what differs there is written. */
+static void cut_duration(char *text)
 {
+    static const char after[] = " after ";
+    static const char *const units[] = {" milliseconds", " ms"};
+    char *at = strstr(text, after);
+
+    if (at == NULL)
+        return;
+    const char *number = at + strlen(after);
+    const char *unit = number + strspn(number, "0123456789");
+
+    for (size_t i = 0; unit > number && i < PS_ARRAY_LEN(units); i++) {
+        if (ps_str_starts(ps_str(unit), units[i])) {
+            const char *rest = unit + strlen(units[i]);
+
+            memmove(at, rest, strlen(rest) + 1);
+            return;
+        }
+    }
+}
+
+/* curl's own words, but where it speaks of its callbacks. */
+static const char *words_of(struct http_request *request, CURLcode code)
+{
+    cut_duration(request->curl_error);
     if (is_repetition(request, code))
         return "the server closed the connection while the request was sent, and gave no answer";
     return request->curl_error[0] ? request->curl_error : curl_easy_strerror(code);

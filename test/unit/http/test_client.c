@@ -521,6 +521,9 @@ static void refused_connection_says_nothing_was_sent(void **state)
     run(&f);
     assert_int_equal(f.last.err.code, PS_EIO);
     assert_false(f.last.sent);
+    /* The same words whenever it happens: they go into status. */
+    assert_non_null(strstr(f.last.err.message, "connect to 127.0.0.1"));
+    assert_null(strstr(f.last.err.message, "after"));
     teardown(&f);
 }
 
@@ -535,6 +538,7 @@ static void timeout_ends_the_exchange(void **state)
                  "/");
     run(&f);
     assert_int_equal(f.last.err.code, PS_ETIMEOUT);
+    assert_string_equal(f.last.err.message, "Operation timed out with 0 bytes received");
     assert_true(f.last.sent);
     assert_in_range(loop_now_ms() - start, 50, 2000);
     teardown(&f);
