@@ -15,7 +15,6 @@ it ends. Needs Python 3.9 and the openssl command; `./build` makes the programs 
 
 import argparse
 import base64
-import contextlib
 import ctypes
 import http.client
 import json
@@ -208,15 +207,6 @@ class ControlPlane:
         self._reap("kube-apiserver", time.monotonic() + DRAIN_SECONDS)
         time.sleep(down_seconds)
         self._start_apiserver()
-
-    @contextlib.contextmanager
-    def frozen(self):
-        """Meanwhile kube-apiserver stands still: it takes connections, and answers nobody."""
-        self._signal("kube-apiserver", signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._signal("kube-apiserver", signal.SIGCONT)
 
     def check(self):
         """Raises if one of the programs has ended by itself."""
