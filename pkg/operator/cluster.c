@@ -415,6 +415,23 @@ void operator__cluster_secret(struct controller *op, const char *secret)
     }
 }
 
+void operator__clusters_refresh(struct controller *op)
+{
+    size_t at = 0;
+    const char *key;
+    void *value;
+
+    while (ps_map_next(&op->clusters, &at, &key, &value)) {
+        struct operator__cluster *c = value;
+
+        if (!c->watching)
+            continue;
+        stop_watches(c);
+        start_watches(c);
+        operator__cluster_judge(c);
+    }
+}
+
 void operator__clusters_init(struct controller *op)
 {
     ps_map_init(&op->clusters);

@@ -92,6 +92,8 @@ struct operator__cluster *operator__cluster_get(const struct controller *op, con
 void operator__cluster_account(struct controller *op, const char *account);
 /* A Secret has changed; NULL: any may have. */
 void operator__cluster_secret(struct controller *op, const char *secret);
+/* A new leader: what is watched is listed anew, and counts as connecting until then. */
+void operator__clusters_refresh(struct controller *op);
 /* Who may be asked now, or NULL. */
 struct kube_client *operator__cluster_client(const struct controller *op, const char *cluster);
 /* Something went as if it were not there. */

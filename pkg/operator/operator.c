@@ -340,6 +340,7 @@ void operator_lead(struct controller *op)
     op->leading = op->catching_up = true;
     op->led_ms = loop_now_ms();
     operator__sources_refresh(op);
+    operator__clusters_refresh(op);
 }
 
 void operator__caught_up(struct controller *op)

@@ -364,6 +364,23 @@ static void who_falls_silent_is_noticed_when_something_is_asked(void **state)
     two_teardown(&two);
 }
 
+/* What the leader before has written last may not have come yet. */
+static void a_new_leader_lists_it_anew(void **state)
+{
+    (void)state;
+    struct two two;
+
+    setup(&two);
+    two_put_secret(&two.here, &two.there, TWO_TOKEN);
+    two_begin(&two);
+    two_until(&two, PLAN_CLUSTER_SYNCED);
+    two.there.mute = true;
+    operator_lead(two.here.op);
+    assert_int_equal(two_view(&two)->state, PLAN_CLUSTER_CONNECTING);
+    assert_true(two_view(&two)->known);
+    two_teardown(&two);
+}
+
 static void a_hiccup_is_borne(void **state)
 {
     (void)state;
@@ -473,6 +490,7 @@ int main(void)
         cmocka_unit_test(a_namespace_that_comes_later_is_found),
         cmocka_unit_test(who_goes_and_comes_back_is_listed_anew),
         cmocka_unit_test(who_falls_silent_is_noticed_when_something_is_asked),
+        cmocka_unit_test(a_new_leader_lists_it_anew),
         cmocka_unit_test(a_hiccup_is_borne),
         cmocka_unit_test(who_says_nothing_delays_nobody),
         cmocka_unit_test(with_its_account_a_cluster_is_given_up),
