@@ -168,6 +168,7 @@ static void found_holder(struct plan__pass *pass, const struct plan__object *o,
     const char *uid = js_str(js_get(js_path(holder, "metadata.labels"), MODEL_LABEL_OWNER_UID));
 
     if (ps_streq(uid, pass->stream.uid)) { /* ours: its watch event is on the way */
+        pass->busy |= plan__adopt(pass->plan, pass->s, plan__key(o), holder);
         plan__wake(pass->plan, 1000);
         return;
     }
@@ -235,11 +236,24 @@ static bool numbers_are_taken(struct plan__pass *pass, const struct plan__object
     return false;
 }
 
+/* It is gone, or was made through an account that is no more, whose objects are not watched. As
+ * many at once as can be asked for. */
+static void look_for(struct plan__pass *pass, const struct plan__object *o)
+{
+    if (pass->s->fact_count < PLAN_NEEDS_MAX) {
+        plan__need(pass->plan, plan__key(o));
+    } else {
+        plan__wake(pass->plan, PLAN__STALE_RECHECK_MS);
+    }
+}
+
 static void missing_child(struct plan__pass *pass, const struct plan__object *o)
 {
     const struct plan_fact *fact = plan__fact(pass->s, plan__key(o));
 
-    if (fact != NULL && fact->seen == PLAN_PRESENT) {
+    if (fact == NULL && plan__was_there(pass, o)) {
+        look_for(pass, o);
+    } else if (fact != NULL && fact->seen == PLAN_PRESENT) {
         found_holder(pass, o, fact->object);
     } else if (pass->waiting_reason == NULL && (pass->conflict == NULL || pass->current != NULL) &&
                may_create(pass, o) && !numbers_are_taken(pass, o)) {

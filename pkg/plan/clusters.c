@@ -126,6 +126,45 @@ bool plan__is_beside(const struct plan_snapshot *s, const struct model_object *c
     return child->cluster == NULL && ps_streq(child->namespace, s->namespace);
 }
 
+static bool is_account_there(const struct plan_snapshot *s, const char *uid)
+{
+    for (size_t i = 0; i < s->platform_count; i++) {
+        const struct plan_cluster *cluster = s->platforms[i].cluster;
+
+        if (cluster != NULL && ps_streq(cluster->account_uid, uid))
+            return true;
+    }
+    for (size_t i = 0; i < s->cluster_count; i++) {
+        if (ps_streq(s->clusters[i]->account_uid, uid))
+            return true;
+    }
+    return false;
+}
+
+bool plan__adopt(struct plan *plan, const struct plan_snapshot *s, struct plan_need what,
+                 const struct json_t *live)
+{
+    const struct json_t *labels = js_path(live, "metadata.labels");
+    const char *now = plan__account_uid(s, what.cluster);
+
+    if (now == NULL || is_account_there(s, js_str(js_get(labels, MODEL_LABEL_ACCOUNT_UID))))
+        return false;
+    struct json_t *body = js_object(), *metadata = js_child(body, "metadata");
+
+    js_set_str(metadata, "resourceVersion", js_path_str(live, "metadata.resourceVersion"));
+    js_set_str(js_child(metadata, "labels"), MODEL_LABEL_ACCOUNT_UID, now);
+    plan__op(plan, (struct plan_op){.stage = 0,
+                                    .verb = PLAN_PATCH_STRATEGIC,
+                                    .kind = what.kind,
+                                    .namespace = what.namespace,
+                                    .name = what.name,
+                                    .cluster = what.cluster,
+                                    .partial = true,
+                                    .body = body});
+    plan->summary = "take over what an account of this name has left";
+    return true;
+}
+
 bool plan__names_has(const char *names, const char *name)
 {
     struct ps_str rest = ps_str(names), item;

@@ -81,6 +81,8 @@ void plan__stream_record(struct plan__pass *pass);
 const char *plan__unseen_numbers(struct plan__pass *pass, const struct plan__object *o);
 /* Would the new revision ask of an object that cannot be seen what cannot be changed? */
 bool plan__changes_unseen(struct plan__pass *pass, const struct plan__objects *current);
+/* Does the status tell of the object, which stands in another cluster? */
+bool plan__was_there(const struct plan__pass *pass, const struct plan__object *o);
 /* Do older revisions tell of objects that are not removed yet? */
 bool plan__needs_history(const struct plan__pass *pass);
 const struct model_object *plan__own_child(const struct plan__pass *pass,

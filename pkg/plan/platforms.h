@@ -34,22 +34,27 @@ const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_sna
 /* NULL: the operator's own has no name, and of another one the account is gone. */
 const struct plan_cluster *plan__cluster(const struct plan_snapshot *s, const char *name);
 /* The uid of the account that leads there; NULL: the operator's own. */
-const char *plan__account_uid(const struct plan_snapshot *s, const char *cluster);
+const char *plan__account_uid(const struct plan_snapshot *s, const char *name);
 /* Is what is seen there all that there is, and can it be written to? */
-bool plan__is_open(const struct plan_snapshot *s, const char *cluster);
+bool plan__is_open(const struct plan_snapshot *s, const char *name);
 /* Is it about to be, as far as is known? */
-bool plan__is_connecting(const struct plan_snapshot *s, const char *cluster);
+bool plan__is_connecting(const struct plan_snapshot *s, const char *name);
 /* Is the account ready for the first object there: on record as the cluster that it is, and held
  * until everything there is removed? */
 bool plan__is_held(const struct plan_platform *platform);
 #define PLAN__PREPARING_RECHECK_MS 5000 /* it takes milliseconds, and an event says when */
 /* Why the cluster is not open: a reason for conditions, and words. */
-const char *plan__away_reason(const struct plan_snapshot *s, const char *cluster);
+const char *plan__away_reason(const struct plan_snapshot *s, const char *name);
 const char *plan__away_text(struct ps_arena *arena, const struct plan_snapshot *s,
-                            const char *cluster);
+                            const char *name);
 const char *plan__cluster_reason(enum plan_cluster_state state);
 /* Is the child in the CR's own namespace, where Kubernetes collects it with the CR? */
 bool plan__is_beside(const struct plan_snapshot *s, const struct model_object *child);
+
+/* A child that a live read found, and no watch shows: is it one of an account that was made anew,
+ * so that nobody looks for it? Then it gets the label of the one that is there. */
+bool plan__adopt(struct plan *plan, const struct plan_snapshot *s, struct plan_need what,
+                 const struct json_t *live);
 
 /* Names parted by commas, as in the annotation penstock.dev/clusters. */
 bool plan__names_has(const char *names, const char *name);
@@ -59,11 +64,11 @@ const char *plan__first_away(struct ps_arena *arena, const struct plan_snapshot 
                              const char *names);
 
 /* What of the CR stands, or may stand, in a cluster that is not open cannot be removed: says so in
- * its status, beside what stood there. cluster NULL: it is over. */
+ * its status, beside what stood there. */
 #define PLAN__BLOCKED_RECHECK_MS 60000
 void plan__tell_blocked(struct plan *plan, const struct plan_snapshot *s, const char *cluster);
 /* The words of condition CleanupBlocked. */
 const char *plan__blocked_text(struct ps_arena *arena, const struct plan_snapshot *s,
-                               const char *cluster);
+                               const char *name);
 
 #endif

@@ -79,6 +79,15 @@ void plan__stream_record(struct plan__pass *pass)
 
 /* ---- what cannot be seen --------------------------------------------------------------------- */
 
+bool plan__was_there(const struct plan__pass *pass, const struct plan__object *o)
+{
+    const char *part = model_is_workload(o->kind) ? "resource" : "service";
+    const struct json_t *record = js_get(plan__old_app(pass, o->app), part);
+
+    return o->cluster != NULL && js_path_str(record, "uid") != NULL &&
+           ps_streq(js_path_str(record, "name"), o->name);
+}
+
 const char *plan__unseen_numbers(struct plan__pass *pass, const struct plan__object *o)
 {
     for (size_t i = 0; o->kind == MODEL_STATEFUL_SET && i < pass->own_count; i++) {

@@ -417,6 +417,7 @@ static bool look_for_job(struct plan__task_pass *pass)
     const struct json_t *labels = js_path(fact->object, "metadata.labels");
 
     if (ps_streq(js_str(js_get(labels, MODEL_LABEL_OWNER_UID)), pass->task.uid)) {
+        (void)plan__adopt(pass->plan, pass->s, plan__job_key(pass), fact->object);
         plan__wake(pass->plan, QUIET_RECHECK_MS); /* the watch will bring it */
         return false;
     }

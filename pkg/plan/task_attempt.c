@@ -272,6 +272,7 @@ static bool lost_job(struct plan__task_pass *pass)
         return false;
     if (fact->seen == PLAN_PRESENT &&
         ps_streq(js_path_str(fact->object, "metadata.uid"), pass->now.uid)) {
+        (void)plan__adopt(pass->plan, pass->s, plan__job_key(pass), fact->object);
         plan__wake(pass->plan, POD_RECHECK_MS); /* the watch will bring it */
         return false;
     }

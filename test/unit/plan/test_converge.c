@@ -485,6 +485,36 @@ static void a_held_name_is_told_and_heals(void **state)
     world_fini(&world);
 }
 
+/* Its objects carry the uid of an account that nobody has any more. */
+static void an_account_made_anew_finds_what_was_made(void **state)
+{
+    struct world world;
+    struct json_t *spec = js_object();
+
+    (void)state;
+    world_init(&world, 7);
+    world.registry = registries[0];
+    js_set_str(spec, "definition", definitions[0]);
+    js_set_str(spec, "platform", WORLD_REMOTE);
+    world_apply(&world, spec);
+    assert_true(world_settle(&world, JOBS_MAX) >= 0);
+    const size_t count = world_count(&world);
+    struct json_t *before PS_AUTO_JS = world_normal(&world, true);
+
+    world_remake_account(&world);
+    assert_true(world_settle(&world, JOBS_MAX) >= 0);
+    struct json_t *after PS_AUTO_JS = world_normal(&world, true);
+
+    assert_string_equal(js_path_str(condition(&world, "Ready"), "reason"), "Deployed");
+    assert_int_equal(world_count(&world), count);
+    assert_true(js_equal(before, after));
+    world_delete_cr(&world);
+    assert_true(world_settle(&world, JOBS_MAX) >= 0);
+    world_tick(&world);
+    assert_int_equal(world_count(&world), 0);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +525,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_after_a_delete),
         cmocka_unit_test(orphans_stay_and_are_nobody_s),
         cmocka_unit_test(a_held_name_is_told_and_heals),
+        cmocka_unit_test(an_account_made_anew_finds_what_was_made),
     };
 
     codec_init();

@@ -281,6 +281,12 @@ void world_account(struct world *world, const char *name, struct json_t *spec)
     js_set(world->accounts, name, object);
 }
 
+void world_remake_account(struct world *world)
+{
+    ps_buf_str(&world->trace, "the account of the other cluster is made anew\n");
+    stamp(world, js_get(world->accounts, WORLD_REMOTE), "uid");
+}
+
 /* By what its spec is told from another one. */
 static struct json_t *spec_version(const struct json_t *object)
 {
@@ -457,7 +463,11 @@ static enum outcome create(struct world *world, const struct plan_op *op)
     if (holder != NULL) {
         /* The snapshot has shown what is ours, so only a foreign object may stand there. */
         CHECK(world,
-              js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL);
+              js_get(js_path(holder, "metadata.annotations"), MODEL_ANNOTATION_OWNER) == NULL ||
+                  (op->cluster != NULL &&
+                   !ps_streq(
+                       js_str(js_get(js_path(holder, "metadata.labels"), MODEL_LABEL_ACCOUNT_UID)),
+                       remote_uid(world))));
         return HELD;
     }
     CHECK(world, op->kind != MODEL_STATEFUL_SET || !has_numbered(world, op->body));
@@ -625,6 +635,15 @@ static struct json_t *clusters_input(const struct world *world)
     return list;
 }
 
+static bool is_watched(const struct world *world, const struct json_t *item)
+{
+    const struct json_t *labels = js_path(item, "object.metadata.labels");
+
+    return !is_remote(item) ||
+           (world->last_seen == NULL &&
+            ps_streq(js_str(js_get(labels, MODEL_LABEL_ACCOUNT_UID)), remote_uid(world)));
+}
+
 static struct json_t *snapshot_input(const struct world *world, struct json_t *facts)
 {
     struct json_t *in = js_object(), *children = js_array();
@@ -633,7 +652,7 @@ static struct json_t *snapshot_input(const struct world *world, struct json_t *f
     for (size_t i = 0; i < js_len(world->objects); i++) {
         const struct json_t *item = js_at(world->objects, i);
 
-        if (world_is_ours(item) && (!is_remote(item) || world->last_seen == NULL))
+        if (world_is_ours(item) && is_watched(world, item))
             js_push(children, child_input(item));
     }
     for (size_t i = 0; i < js_len(world->last_seen); i++)

@@ -55,6 +55,9 @@ void world_foreign(struct world *world, enum model_kind kind, const char *namesp
  * of it. */
 void world_hide(struct world *world, bool restart);
 void world_show(struct world *world);
+/* The account that leads there is deleted by force and made anew: what carries its old uid is not
+ * seen any more. */
+void world_remake_account(struct world *world);
 /* The last deletes come true, Deployments roll out, what has lost its owner is collected. */
 void world_tick(struct world *world);
 void world_remove(struct world *world, size_t i);
