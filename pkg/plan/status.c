@@ -211,9 +211,10 @@ static struct verdict verdict_of_apps(struct plan__pass *pass, const struct summ
                                 .reason = plan__away_reason(pass->s, pass->away),
                                 .message = plan__away_text(pass->arena, pass->s, pass->away)};
     }
-    if (pass->stream.suspend)
+    if (pass->stream.suspend) {
         return ready("Suspended",
                      "suspended: no instance runs; set spec.suspend to false to go on");
+    }
     if (phase == PLAN__DEPLOYED)
         return ready("Deployed", "all apps run");
     if (phase == PLAN__UNDEPLOYED && sum->resting > 0)
