@@ -61,8 +61,13 @@ void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self)
 
 void kube_client_measure(struct kube_client *client, struct metrics *metrics)
 {
-    ps_assert(client->tally == NULL);
+    kube_client_count(client, metrics);
     client->metrics = metrics;
+}
+
+void kube_client_count(struct kube_client *client, struct metrics *metrics)
+{
+    ps_assert(client->tally == NULL);
     client->tally = kube__tally_new(metrics, client->config.server);
 }
 

@@ -55,6 +55,8 @@ void kube_client_fence(struct kube_client *client, bool (*may_write)(void *self)
 /* Counts rest_client_requests_total{code,host,method}, and the penstock_watch… of reflectors that
  * are made later; the registry outlives the client. */
 void kube_client_measure(struct kube_client *client, struct metrics *metrics);
+/* The requests alone: of one beside another, whose watches have the series of their kinds. */
+void kube_client_count(struct kube_client *client, struct metrics *metrics);
 
 enum kube_verb {
     KUBE_GET,

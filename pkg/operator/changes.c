@@ -73,7 +73,7 @@ static void child_changed(struct controller *op, const struct model_object *befo
 
     (void)essential;
     if (child->cluster != NULL && (before == NULL || after == NULL))
-        operator__recount(op, child->cluster);
+        operator__cluster_count(op, child->cluster);
     /* Kubernetes writes into them, too; most of that no pass looks at. Without a generation nobody
      * knows whether it was in what we manage. */
     if (before != NULL && after != NULL && after->generation > 0 &&

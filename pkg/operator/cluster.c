@@ -241,7 +241,7 @@ static void start_client(struct operator__cluster *c, const struct kube_config *
 
     c->client = kube_client_new(op->loop, config, op->user_agent);
     if (op->measures.metrics != NULL)
-        kube_client_measure(c->client, op->measures.metrics);
+        kube_client_count(c->client, op->measures.metrics);
     if (op->lease != NULL)
         kube_client_fence(c->client, kube_lease_fence, op->lease);
     probe(c);

@@ -89,7 +89,7 @@ void operator__clusters_fini(struct controller *op);
 /* NULL: no account of that name leads to another cluster. */
 struct operator__cluster *operator__cluster_get(const struct controller *op, const char *account);
 /* The account is there, another, or gone; or its status is. */
-void operator__cluster_account(struct controller *op, const char *account);
+void operator__cluster_account(struct controller *op, const char *name);
 /* A Secret has changed; NULL: any may have. */
 void operator__cluster_secret(struct controller *op, const char *secret);
 /* A new leader: what is watched is listed anew, and counts as connecting until then. */
@@ -119,6 +119,9 @@ const char *operator__cluster_word(enum plan_cluster_state state);
 
 /* Its state has changed: the account, and all who use it, are looked at. */
 void operator__cluster_told(struct operator__cluster *cluster);
+/* Something of its uses has changed: the account is planned, at once when somebody waits for it to
+ * be held, or to go. */
+void operator__cluster_count(struct controller *op, const char *account);
 /* A stream or launch has changed: is it counted elsewhere now? */
 void operator__recount_users(struct controller *op, const struct model_object *before,
                              const struct model_object *after);

@@ -146,9 +146,11 @@ void operator__cluster_judge(struct operator__cluster *c)
     PS_AUTO_BUF(why, MESSAGE_MAX);
     const struct plan_cluster before = c->view;
     const enum plan_cluster_state state = c->client ? judge_client(c, &why) : judge_secret(c, &why);
-    const bool same_words = ps_streq(c->message, why.n > 0 ? ps_buf_text(&why) : NULL);
-    if (!same_words)
-        operator__set_text(&c->message, why.n > 0 ? ps_buf_text(&why) : NULL);
+    const char *words = why.n > 0 ? ps_buf_text(&why) : NULL;
+    const bool same = ps_streq(c->message, words);
+
+    if (!same)
+        operator__set_text(&c->message, words);
     c->view = (struct plan_cluster){
         .name = c->name,
         .account_uid = c->account_uid,
@@ -165,7 +167,7 @@ void operator__cluster_judge(struct operator__cluster *c)
         ps_log(good ? PS_LOG_INFO : PS_LOG_WARN, "cluster", "account", c->name, "state",
                operator__cluster_word(state), "because", c->message, NULL);
     }
-    if (state == before.state && same_words && !c->news)
+    if (state == before.state && same && !c->news)
         return;
     c->news = false;
     operator__cluster_told(c);

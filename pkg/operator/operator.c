@@ -55,8 +55,8 @@ static void on_observe(void *self, const char *cluster, enum model_kind kind, st
     const enum operator__origin origin = written ? OPERATOR__WRITTEN : OPERATOR__ANSWER;
     struct operator__store *stores = operator__stores_of(op, cluster);
 
-    if (stores == NULL)
-        return; /* given up meanwhile */
+    if (stores == NULL || stores[kind].op == NULL)
+        return; /* given up meanwhile, or of no kind that is kept of such a cluster */
     /* The watch brings it, too, and says by name what it is. */
     if (operator__store_put(&stores[kind], text, origin, &err) != 0) {
         ps_log(PS_LOG_WARN, "answer_unreadable", "kind", model_kind_name(kind), "error",
@@ -70,7 +70,7 @@ static void on_absent(void *self, const struct plan_need *at)
 
     struct operator__store *stores = operator__stores_of(op, at->cluster);
 
-    if (stores != NULL)
+    if (stores != NULL && stores[at->kind].op != NULL)
         operator__store_absent(&stores[at->kind], at->namespace, at->name);
 }
 

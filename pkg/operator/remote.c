@@ -90,8 +90,7 @@ void operator__cluster_told(struct operator__cluster *c)
 
 /* ---- uses ----------------------------------------------------------------------------------- */
 
-/* Who is about to write there waits until the account is held. */
-static void count_user(struct controller *op, const char *account)
+void operator__cluster_count(struct controller *op, const char *account)
 {
     const struct operator__entry *entry =
         operator__store_get(&op->stores[MODEL_ACCOUNT], NULL, account);
@@ -113,7 +112,7 @@ static void recount_list(struct controller *op, const char *list)
         PS_AUTO_BUF(name, KEY_MAX);
 
         ps_buf_view(&name, part);
-        count_user(op, ps_buf_text(&name));
+        operator__cluster_count(op, ps_buf_text(&name));
     }
 }
 
