@@ -259,12 +259,12 @@ static const struct operator__source sources[] = {
 
 /* Namespaces only for accounts that name none. */
 static const struct operator__source cluster_sources[] = {
-    {MODEL_NAMESPACE, OPERATOR__ALL, false, false, NULL, far_namespace_changed},
-    {MODEL_DEPLOYMENT, OPERATOR__OURS, false, false, index_owner, child_changed},
-    {MODEL_STATEFUL_SET, OPERATOR__OURS, false, false, index_owner, child_changed},
-    {MODEL_SERVICE, OPERATOR__OURS, false, true, index_owner, child_changed},
-    {MODEL_JOB, OPERATOR__OURS, false, false, index_owner, child_changed},
-    {MODEL_POD, OPERATOR__SPRING_APPS, false, false, index_app, pod_changed},
+    {MODEL_NAMESPACE, OPERATOR__ALL, false, NULL, far_namespace_changed},
+    {MODEL_DEPLOYMENT, OPERATOR__OURS, false, index_owner, child_changed},
+    {MODEL_STATEFUL_SET, OPERATOR__OURS, false, index_owner, child_changed},
+    {MODEL_SERVICE, OPERATOR__OURS, false, index_owner, child_changed},
+    {MODEL_JOB, OPERATOR__OURS, false, index_owner, child_changed},
+    {MODEL_POD, OPERATOR__SPRING_APPS, false, index_app, pod_changed},
 };
 
 const struct operator__source *operator__sources(size_t *count)
