@@ -170,22 +170,24 @@ static const char *address(const char *value)
     return strcmp(value, "0") == 0 ? NULL : value;
 }
 
+static int keep(const char **text, const char *value)
+{
+    *text = value;
+    return 0;
+}
+
 /* 0: go on; -1: done, exit 0; else an exit code. */
 static int read_flag(struct options *options, enum flag flag, const char *value)
 {
     switch (flag) {
     case FLAG_KUBECONFIG:
-        options->kubeconfig = value;
-        return 0;
+        return keep(&options->kubeconfig, value);
     case FLAG_CONTEXT:
-        options->context = value;
-        return 0;
+        return keep(&options->context, value);
     case FLAG_NAMESPACE:
-        options->namespace = value;
-        return 0;
+        return keep(&options->namespace, value);
     case FLAG_INSTALLATION:
-        options->installation = value;
-        return 0;
+        return keep(&options->installation, value);
     case FLAG_ACCOUNT_VAR:
         return add_variable(options, value);
     case FLAG_SKIP_VERIFY:
@@ -202,8 +204,7 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
         options->debug_address = address(value);
         return 0;
     case FLAG_METRICS_CERT:
-        options->metrics_cert_dir = value;
-        return 0;
+        return keep(&options->metrics_cert_dir, value);
     case FLAG_LEADER_ELECT:
         return read_switch(&options->leader_elect, flag, value);
     case FLAG_LEASE_DURATION:
@@ -213,14 +214,11 @@ static int read_flag(struct options *options, enum flag flag, const char *value)
     case FLAG_RETRY_PERIOD:
         return read_duration(&options->lease.retry_ms, flag, value);
     case FLAG_LEASE_NAMESPACE:
-        options->lease.namespace = value;
-        return 0;
+        return keep(&options->lease.namespace, value);
     case FLAG_LEASE_NAME:
-        options->lease.name = value;
-        return 0;
+        return keep(&options->lease.name, value);
     case FLAG_SERVICE_ACCOUNT_DIR:
-        options->service_account_dir = value;
-        return 0;
+        return keep(&options->service_account_dir, value);
     case FLAG_LOG_LEVEL:
         return set_level(value);
     case FLAG_VERSION:
