@@ -69,13 +69,36 @@ static struct json_t *show_watches(struct controller *op)
 
 /* ---- accounts -------------------------------------------------------------------------------- */
 
+/* What it is known by, and why it is not in step; no credential. */
+static struct json_t *show_cluster(const struct operator__cluster *cluster)
+{
+    const struct plan_cluster *view = &cluster->view;
+    struct json_t *shown = js_object();
+    size_t count;
+    const struct operator__source *sources = operator__cluster_sources(&count);
+    size_t objects = 0;
+
+    for (size_t i = 0; i < count; i++)
+        objects += cluster->stores[sources[i].kind].entries.count;
+    js_set_str(shown, "state", operator__cluster_word(view->state));
+    js_set_str(shown, "because", view->message);
+    js_set_str(shown, "server", view->server);
+    js_set_str(shown, "uid", view->uid);
+    js_set_bool(shown, "known", view->known);
+    js_set_int(shown, "objects", (int64_t)objects);
+    return shown;
+}
+
 static struct json_t *show_account(struct controller *op, const char *name)
 {
     struct json_t *shown = js_object();
     const struct operator__account *known = operator__account_get(op, name);
     const struct operator__line *line = operator__slots_line(&op->slots, name);
+    const struct operator__cluster *cluster = operator__cluster_get(op, name);
 
     js_set_str(shown, "name", name);
+    if (cluster != NULL)
+        js_set(shown, "cluster", show_cluster(cluster));
     if (known != NULL && known->account != NULL) {
         const struct model_account *account = known->account;
 

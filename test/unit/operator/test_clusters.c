@@ -469,6 +469,10 @@ static void health_is_told_and_hinders_nothing(void **state)
     two_until(&two, PLAN_CLUSTER_SYNCED);
     assert_int_equal(operator__admin(two.here.op, PS_STR("/readyz"), &body, &type), 200);
     assert_non_null(strstr(ps_buf_text(&body), "[+]cluster of account gpuzone in step\n"));
+    ps_buf_clear(&body);
+    assert_int_equal(operator__debug(two.here.op, PS_STR("/debug/accounts"), &body, &type), 200);
+    assert_non_null(strstr(ps_buf_text(&body), "\"state\": \"in step\""));
+    assert_null(strstr(ps_buf_text(&body), TWO_CANARY));
     api_die(&two.there);
     two_until(&two, PLAN_CLUSTER_AWAY);
     ps_buf_clear(&body);
