@@ -359,6 +359,26 @@ static void begin_attempt(struct plan__task_pass *pass)
     create_job(pass, 1);
 }
 
+/* A Job of this launch whose label somebody has changed has the name of the next attempt. */
+static bool has_name(struct plan__task_pass *pass)
+{
+    const char *name = plan__job_name(pass->arena, &pass->task, pass->now.attempt + 1);
+
+    for (size_t i = 0; i < pass->own_count; i++) {
+        if (!ps_streq(pass->own[i]->name, name))
+            continue;
+        pass->stalled = true;
+        plan__task_say(pass, MODEL_TASK_PENDING, "NameConflict",
+                       ps_arena_printf(pass->arena,
+                                       "Job %s/%s has the name of attempt %lld and not its label "
+                                       "(" MODEL_LABEL_ATTEMPT "); remove it",
+                                       pass->own[i]->namespace, name,
+                                       (long long)pass->now.attempt + 1));
+        return false;
+    }
+    return true;
+}
+
 /* Nothing is under way: begin the next attempt, or say what stands against it. */
 static void consider_start(struct plan__task_pass *pass)
 {
@@ -377,7 +397,7 @@ static void consider_start(struct plan__task_pass *pass)
         plan__wake(pass->plan, QUIET_RECHECK_MS);
         plan__task_say(pass, MODEL_TASK_WAITING, "AttemptEnding",
                        "waiting until the pods of the attempt before are gone");
-    } else if (has_slot(pass)) {
+    } else if (has_name(pass) && has_slot(pass)) {
         begin_attempt(pass);
     }
 }
