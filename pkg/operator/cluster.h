@@ -113,6 +113,12 @@ void operator__cluster_judge(struct operator__cluster *cluster);
 /* For people: "in step", "away", … */
 const char *operator__cluster_word(enum plan_cluster_state state);
 
+/* ---- measure.c ------------------------------------------------------------------------------ */
+
+struct operator__measures;
+void operator__measure_cluster(struct operator__measures *m, struct operator__cluster *cluster);
+void operator__measure_cluster_end(struct operator__measures *m, struct operator__cluster *cluster);
+
 /* ---- remote.c: who has something to do with a cluster --------------------------------------- */
 
 #define OPERATOR__USERS_SHOWN 5

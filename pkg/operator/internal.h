@@ -61,8 +61,6 @@ void operator__measure_store(struct operator__measures *m, const struct operator
 void operator__measure_run(struct operator__measures *m, enum model_kind kind, const char *key);
 void operator__measure_done(struct operator__measures *m, enum model_kind kind, const char *key,
                             bool failed, int64_t retry_ms);
-void operator__measure_cluster(struct operator__measures *m, struct operator__cluster *cluster);
-void operator__measure_cluster_end(struct operator__measures *m, struct operator__cluster *cluster);
 int operator__metrics(void *self, struct ps_str path, struct ps_buf *body,
                       const char **content_type);
 
