@@ -77,8 +77,12 @@ GOLD_SRC := $(sort $(wildcard test/golden/*.c))
 # The golden program makes its snapshots as the unit tests do.
 GOLD_SRC += $(if $(GOLD_SRC),$(wildcard test/unit/support/snapshot.c))
 FUZZ_SRC := $(sort $(wildcard test/fuzz/*.c))
+BENCH_SRC := $(sort $(wildcard test/bench/*.c))
+BENCH_WITH := $(sort $(wildcard test/bench/support/*.c)) test/unit/support/object_tree.c \
+	test/unit/support/snapshot.c
 C_FILES  := $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(FUZZ_SRC) \
-	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*/*.[ch]))
+	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*/*.[ch])) \
+	$(BENCH_SRC) $(sort $(wildcard test/bench/support/*.[ch]))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB       := $(BUILD)/libpenstock.a
@@ -86,8 +90,9 @@ BINS      := $(addprefix $(BUILD)/,$(PROGRAMS))
 TEST_BINS := $(patsubst %.c,$(BUILD)/%,$(TEST_MAIN))
 GOLDEN    := $(if $(GOLD_SRC),$(BUILD)/golden)
 FUZZERS   := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
+BENCHES   := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 OBJECTS   := $(call obj,$(sort $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(FUZZ_SRC) \
-	$(wildcard test/fuzz/support/*.c)))
+	$(BENCH_SRC) $(BENCH_WITH) $(wildcard test/fuzz/support/*.c)))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -96,8 +101,8 @@ OBJECTS   := $(call obj,$(sort $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(F
 
 # ---------------------------------------------------------------- targets
 
-.PHONY: help all programs units fuzzers objects asan debug clang unit golden goldens fuzz e2e test check lint \
-	check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck manifests demo deps \
+.PHONY: help all programs units fuzzers benches objects asan debug clang unit golden goldens fuzz e2e \
+	test check lint check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck manifests demo deps \
 	clean FORCE
 
 help: ## this list
@@ -109,6 +114,7 @@ all: programs ## the operator and the kubectl plugin: build/<flavour>/
 programs: $(BINS)
 units: $(TEST_BINS) $(GOLDEN)
 fuzzers: $(FUZZERS)
+benches: $(BENCHES)
 objects: $(OBJECTS)
 
 debug: ## build/debug/: no optimisation
@@ -243,6 +249,14 @@ $(foreach t,$(TEST_MAIN),$(eval $(call test_rule,$(t))))
 $(BUILD)/golden: $(call obj,$(GOLD_SRC)) $(LIB) $(BUILD)/ldflags
 	@echo '  LD      $@'
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $(call obj,$(GOLD_SRC)) $(LIB) $(LDFLAGS_ALL) $(TEST_LIBS) $(LIBS)
+
+define bench_rule
+$(BUILD)/$(1:.c=): $(call obj,$(1) $(BENCH_WITH)) $(LIB) $(BUILD)/ldflags
+	@mkdir -p $$(@D)
+	@echo '  LD      $$@'
+	$(Q)$(CC) $$(CFLAGS_ALL) -o $$@ $(call obj,$(1) $(BENCH_WITH)) $(LIB) $$(LDFLAGS_ALL) $$(LIBS)
+endef
+$(foreach b,$(BENCH_SRC),$(eval $(call bench_rule,$(b))))
 
 # A fuzzing target's name starts with the package that it is about. It gets the objects it needs and
 # not the archive: it builds and runs when a package above that one does not.

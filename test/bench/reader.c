@@ -3,16 +3,14 @@
  * What reading one object costs: as a tree (parse, projection; for our own kinds also the copy
  * without bookkeeping and its hash), and from its text. Times are the best of several rounds.
  *
- *     cc -O2 -D_GNU_SOURCE -Ipkg -Itest/unit test/bench/reader.c \
- *         test/unit/support/object_tree.c build/release/libpenstock.a … -o bench
- *     bench test/bench/objects
+ *     reader test/bench/objects
  */
+#include "support/cpu.h"
 #include "support/object_tree.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define ROUNDS   7
 #define TIMES    2000 /* objects of one round */
@@ -27,14 +25,6 @@ static const char *const left_out[] = {
 #define DROPPED 2 /* of them; the others only do not count for the hash */
 
 typedef void work_fn(enum model_kind kind, struct ps_str text);
-
-static int64_t now_ns(void)
-{
-    struct timespec at;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-    return at.tv_sec * 1000000000LL + at.tv_nsec;
-}
 
 static struct json_t *parse(struct ps_str text)
 {
@@ -126,11 +116,11 @@ static int64_t measure(work_fn *work, enum model_kind kind, struct ps_str text)
     int64_t best = INT64_MAX;
 
     for (int round = 0; round < ROUNDS; round++) {
-        const int64_t start = now_ns();
+        const int64_t start = cpu_ns();
 
         for (int i = 0; i < TIMES; i++)
             work(kind, text);
-        const int64_t each = (now_ns() - start) / TIMES;
+        const int64_t each = (cpu_ns() - start) / TIMES;
 
         best = each < best ? each : best;
     }
@@ -142,6 +132,7 @@ static size_t heap_of_tree(struct ps_str text)
     const size_t before = mallinfo2().uordblks;
     PS_AUTO_JS struct json_t *tree = parse(text);
 
+    ps_assert(tree != NULL);
     return mallinfo2().uordblks - before;
 }
 
