@@ -102,7 +102,7 @@ OBJECTS   := $(call obj,$(sort $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(F
 # ---------------------------------------------------------------- targets
 
 .PHONY: help all programs units fuzzers benches objects asan debug clang unit golden goldens fuzz e2e \
-	test check lint check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck manifests demo deps \
+	bench test check lint check-rest fmt fmt-check check-style check-deps check-selftest tidy cppcheck manifests demo deps \
 	clean FORCE
 
 help: ## this list
@@ -147,6 +147,11 @@ e2e: asan ## end-to-end tests on a real API server (ARGS='-k name' for some of t
 	$(Q)hack/controlplane/build >/dev/null
 	$(Q)hack/helm/build >/dev/null
 	$(Q)PENSTOCK_BIN=$${PENSTOCK_BIN:-$(CURDIR)/build/asan/penstock} hack/run-e2e $(ARGS)
+
+bench: ## the figures beside what is aimed for: ARGS='--streams 3000', ARGS=--profile, ARGS=--help
+	$(Q)$(MAKE) FLAVOUR=release BUILD=build/release programs benches >&2
+	$(Q)hack/controlplane/build >/dev/null
+	$(Q)test/bench/bench.py $(ARGS)
 
 test: ## all tests; installs what it needs first
 	@hack/test

@@ -17,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from scale import (INSTALL, OPERATOR, ROOT, SPACE, STREAM, Kubectl, Operator, account, condition,
-                   controlplane, cpu, memory, namespace, registry, show, stream)
+from rig import (INSTALL, ROOT, SPACE, STREAM, USER, Kubectl, Operator, account, condition,
+                 controlplane, cpu, memory, namespace, registry, stream)
 
 BATCH = 100
 QUIET_SECONDS = 15     # an account counts its streams some seconds after the last
@@ -48,7 +48,7 @@ class Requests:
                 event = json.loads(line)
                 # A watch is told of when it begins and when it ends: its beginning counts.
                 stage = "ResponseStarted" if event["verb"] == "watch" else "ResponseComplete"
-                if event["user"]["username"] == OPERATOR and event["stage"] == stage:
+                if event["user"]["username"] == USER and event["stage"] == stage:
                     resource = event.get("objectRef", {}).get("resource", event["requestURI"])
                     counts[event["verb"], resource] += 1
         return counts
@@ -90,11 +90,8 @@ def measure(operator, requests, seconds):
     while time.monotonic() - begin < seconds:
         operator.alive()
         time.sleep(min(1.0, seconds))
-    after = cpu(pid)
-    show("idle", time.monotonic() - begin, "s")
-    show("CPU of the operator", sum(after) - sum(before), "s",
-         "user %.2f, system %.2f" % (after[0] - before[0], after[1] - before[1]))
-    show("anonymous memory at the end", memory(pid)[0], "MiB", "before %.1f MiB" % anonymous)
+    print("  idle for %.0f s: %.3f s of CPU; anonymous memory %.1f MiB, before %.1f MiB" % (
+        time.monotonic() - begin, cpu(pid) - before, memory(pid)[0], anonymous))
     for (verb, resource), count in sorted(requests.seen().items()):
         print("      %6d %s %s" % (count, verb, resource))
     return requests.others()

@@ -4,8 +4,7 @@
  * deploys it, the passes behind it, one with nothing to do, and the memory that it takes at rest.
  * Plans are carried out by putting their objects into the stores, as answers of a server would be.
  *
- *     cc -O2 -D_GNU_SOURCE -Ipkg test/bench/pass.c build/release/libpenstock.a … -o bench
- *     bench [streams]
+ *     pass [streams]
  */
 #include "operator/internal.h"
 
