@@ -4,7 +4,9 @@
  * and reading a definition. Prints, a line each: name, median, least and most nanoseconds of the
  * rounds.
  *
- *     planner test/bench/objects/snapshot.json
+ *     planner test/bench/objects/snapshot.json [render | idle | definition]
+ *
+ * One alone is for a profiler.
  */
 #include "dsl/dsl.h"
 #include "support/cpu.h"
@@ -19,6 +21,8 @@
 
 typedef void work_fn(const void *what);
 
+static const char *only; /* NULL: all */
+
 static int by_size(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -30,6 +34,8 @@ static void measure(const char *name, work_fn *work, const void *what, int times
 {
     int64_t rounds[ROUNDS];
 
+    if (only != NULL && !ps_streq(name, only))
+        return;
     for (int i = 0; i < ROUNDS; i++) {
         const int64_t start = cpu_ns();
 
@@ -67,10 +73,11 @@ static void measure_pass(const char *name, const struct json_t *in)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s snapshot.json\n", argv[0]);
+    if (argc != 2 && argc != 3) {
+        (void)fprintf(stderr, "usage: %s snapshot.json [render | idle | definition]\n", argv[0]);
         return 2;
     }
+    only = argv[2];
     codec_init();
     PS_AUTO_JS struct json_t *in = streams_load(argv[1]);
 
