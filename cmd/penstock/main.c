@@ -504,6 +504,7 @@ int main(int argc, char **argv, char **environment_list)
     /* Credentials live in memory: no core file may hold them. */
     (void)setrlimit(RLIMIT_CORE, &no_core);
     (void)prctl(PR_SET_DUMPABLE, 0);
+    ps_memory_init();
     ps_arena_init(&options.arena);
     ps_log_set_clock(loop_wall_ms);
     int rc = read_flags(&options, argc, argv);

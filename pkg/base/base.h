@@ -30,7 +30,6 @@
 #define PS_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* ---- assertions ------------------------------------------------------------------------- */
-
 /* Ends the process with file and line: for what the code itself has got wrong, never for input. */
 _Noreturn void ps_panic(const char *file, int line, const char *what);
 #define ps_assert(cond)  ((cond) ? (void)0 : ps_panic(__FILE__, __LINE__, #cond))
@@ -44,11 +43,12 @@ void *ps_xrealloc(void *p, size_t size) __attribute__((returns_nonnull));
 char *ps_xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *ps_xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 void ps_free(void *p);
-/* Gives free pages back to the system: malloc itself keeps what a burst has taken. */
+/* First of all: malloc keeps some free memory for the next pass instead of giving it back at once;
+ * trim gives it back to the system, and all else that a burst has left. */
+void ps_memory_init(void);
 void ps_memory_trim(void);
 /* Overwrites memory that held a secret before it is given back; the compiler cannot drop it. */
 void ps_wipe(void *p, size_t n);
-
 void ps_cleanup_free(void *pp);
 #define PS_AUTO_FREE PS_CLEANUP(ps_cleanup_free)
 

@@ -9,7 +9,9 @@
 
 #define ARENA_BLOCK_MIN ((size_t)4096)
 #define ARENA_ALIGN     ((size_t)16)
-#define PRINT_HERE      256 /* bytes: longer texts are printed twice */
+/* A pass takes and frees up to a few hundred KiB; a page of a list some MiB. */
+#define KEPT_FREE       (4 * 1024 * 1024) /* bytes at the top of the heap */
+#define PRINT_HERE      256               /* bytes: longer texts are printed twice */
 
 struct ps_arena_block {
     struct ps_arena_block *next;
@@ -65,6 +67,11 @@ char *ps_xstrndup(const char *s, size_t n)
 void ps_free(void *p)
 {
     free(p);
+}
+
+void ps_memory_init(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE); /* without it all works, a little slower */
 }
 
 void ps_memory_trim(void)

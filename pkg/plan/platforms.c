@@ -44,8 +44,7 @@ bool plan__is_allowed(const struct plan_snapshot *s, const struct model_account 
 
 bool plan__is_at_home(const struct plan_snapshot *s, const struct model_account *account)
 {
-    return plan__cluster_of(account) == NULL &&
-           ps_streq(plan__target_of(s, account), s->namespace);
+    return plan__cluster_of(account) == NULL && ps_streq(plan__target_of(s, account), s->namespace);
 }
 
 const char *plan__not_allowed_text(struct ps_arena *arena, const struct plan_snapshot *s,
