@@ -12,6 +12,7 @@ import pytest
 from remote import Remote
 from support import (ACCOUNT, FINALIZER, ROOT, STREAM, TASK, TASK_APPS, app_status, condition,
                      controlplane, namespace, registry, uid, wait_for)
+from test_plugin import Plugin
 from test_restart import Requests
 from test_zz_permissions import check_nothing_was_forbidden, granted, requested
 
@@ -457,6 +458,17 @@ def test_the_secret_goes_before_the_stream(space, kubectl, remote):
     remote.put_secret(next(iter(remote.tokens)))
     wait_for(lambda: not space.get("foo") and not remote.account(), "both to go")
     remote.wait_clean()
+
+
+def test_release_there(space, operator, direct, plane, tmp_path):
+    """The plugin takes the finalizers of attempts off in a cluster that knows nothing of us."""
+    space.launch("t", "sleep", platform=direct.name)
+    direct.wait_running("t")
+    job = space.task("t")["status"]["steps"][0]["resource"]["name"]
+    operator.stop()
+    said = Plugin(tmp_path)("release", "--kubeconfig", plane.kubeconfig, "-n", space.ns, "--yes")
+    assert said == "Job %s/%s: released\n" % (direct.name, job)
+    assert not direct.objects("jobs")["Job", job]["metadata"].get("finalizers")
 
 
 # --- permissions -------------------------------------------------------------------------------
