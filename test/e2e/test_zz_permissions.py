@@ -28,7 +28,7 @@ def requested(audit_log, users=(OPERATOR,)):
     with open(audit_log, encoding="utf-8") as f:
         for line in f:
             event = json.loads(line)
-            if event["user"]["username"] not in users:
+            if event["user"].get("username") not in users:
                 continue
             ref = event.get("objectRef", {})
             resource = "/".join(filter(None, (ref.get("resource", ""), ref.get("subresource"))))
