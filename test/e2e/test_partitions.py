@@ -11,13 +11,17 @@ CLAIMS = 12
 COUNTER = itertools.count(1)
 
 
+def volume(name):
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+            "spec": {"capacity": {"storage": "64Mi"}, "accessModes": ["ReadWriteOnce"],
+                     "hostPath": {"path": "/tmp/" + name}}}
+
+
 @pytest.fixture
 def volumes(kubectl):
     """Volumes for the claims: nothing here makes them on demand."""
     names = ["penstock-test-%d" % next(COUNTER) for _ in range(CLAIMS)]
-    kubectl.apply(*({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": n},
-                     "spec": {"capacity": {"storage": "64Mi"}, "accessModes": ["ReadWriteOnce"],
-                              "hostPath": {"path": "/tmp/" + n}}} for n in names))
+    kubectl.apply(*(volume(n) for n in names))
     yield names
     kubectl("delete", "persistentvolumes", *names, "--wait=false")
 

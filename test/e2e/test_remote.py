@@ -10,8 +10,9 @@ import time
 
 import pytest
 from remote import Remote
-from support import (ACCOUNT, FINALIZER, ROOT, STREAM, TASK, TASK_APPS, app_status, condition,
-                     controlplane, namespace, registry, uid, wait_for)
+from support import (ACCOUNT, FINALIZER, ROOT, STREAM, TASK, TASK_APPS, Kubectl, app_status,
+                     condition, controlplane, namespace, registry, uid, wait_for)
+from test_partitions import PARTED, volume
 from test_plugin import Plugin
 from test_restart import Requests
 from test_zz_permissions import check_nothing_was_forbidden, granted, requested
@@ -219,6 +220,46 @@ def test_a_kubeconfig_and_no_namespace(space, kubectl, operator, plane, tmp_path
     kubectl.delete(ACCOUNT, remote.name)
     remote.delete_secret()
     remote.there.delete("namespace", space.ns, wait=False)
+
+
+@pytest.fixture
+def volumes(plane):
+    """Volumes there for the claims of numbered instances."""
+    names = ["penstock-there-%d" % i for i in range(4)]
+    there = Kubectl(plane.kubectl_program, plane.kubeconfig, plane.dir / "kube-cache")
+    there.apply(*(volume(n) for n in names))
+    yield
+    there("delete", "persistentvolumes", *names, "--wait=false")
+
+
+def test_lost_answers_and_changes_by_others(space, kubectl, remote, door, volumes):
+    """Numbered instances and a launch, of which the answers to the creates get lost: each is made
+    once. What others change there is put right."""
+    lost = [door.on(lambda x, r=r: x.verb == "create" and x.resource == r, "lost")
+            for r in ("statefulsets", "jobs")]
+    space.apply("s", FOO, platform=remote.name,
+                properties={**PARTED, "deployer.predict.count": 2})
+    obj = space.wait("s", reason="Deployed")
+    assert app_status(obj, "predict")["resource"]["kind"] == "StatefulSet"
+    space.launch("t", "train", platform=remote.name)
+    space.wait_phase("t", "Complete")
+    assert all(len(rule.fired) == 1 for rule in lost)
+    assert len(remote.objects("statefulsets")) == len(remote.objects("jobs")) == 1
+    made = [x for x in door.writes(lambda x: x.verb == "create" and x.resource == "jobs")]
+    assert len(made) == 1, made
+
+    def selector():
+        return remote.objects("services")["Service", "s-cardata"]["spec"]["selector"]
+    before = selector()
+    remote.there.patch("services", "s-cardata", {"spec": {"selector": {"spring-group-id": "x"}}},
+                       remote.name)
+    wait_for(lambda: selector() == before, "the selector to be put right")
+    space.patch("s", properties={"deployer.predict.count": 1})
+    wait_for(lambda: app_status(space.get("s"), "predict").get("desired") == 1, "one of predict")
+    space.wait("s", reason="Deployed")
+    kubectl.delete(STREAM, "s", space.ns)
+    kubectl.delete(TASK, "t", space.ns)
+    remote.wait_clean()
 
 
 # --- the other cluster is away -----------------------------------------------------------------
@@ -473,7 +514,7 @@ def test_release_there(space, operator, direct, plane, tmp_path):
 
 # --- permissions -------------------------------------------------------------------------------
 
-TESTS_OF_ALL = 8     # fewer of those above have not used every permission
+TESTS_OF_ALL = 20    # fewer of those above have not used every permission
 
 
 def test_zz_the_permissions_are_those_of_deploy_remote(plane, request):
