@@ -78,8 +78,8 @@ GOLD_SRC := $(sort $(wildcard test/golden/*.c))
 GOLD_SRC += $(if $(GOLD_SRC),$(wildcard test/unit/support/snapshot.c))
 FUZZ_SRC := $(sort $(wildcard test/fuzz/*.c))
 BENCH_SRC := $(sort $(wildcard test/bench/*.c))
-BENCH_WITH := $(sort $(wildcard test/bench/support/*.c)) test/unit/support/object_tree.c \
-	test/unit/support/snapshot.c
+BENCH_WITH := $(sort $(wildcard test/bench/support/*.c test/unit/support/object_tree.c \
+	test/unit/support/snapshot.c))
 C_FILES  := $(PKG_SRC) $(CMD_SRC) $(TEST_SRC) $(GOLD_SRC) $(FUZZ_SRC) \
 	$(sort $(wildcard pkg/*/*.h cmd/*/*.h test/unit/*/*.h test/golden/*.h test/fuzz/*/*.[ch])) \
 	$(BENCH_SRC) $(sort $(wildcard test/bench/support/*.[ch]))

@@ -71,6 +71,8 @@ void ps_free(void *p)
 
 void ps_memory_init(void)
 {
+    /* There is one thread. */
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE); /* without it all works, a little slower */
 }
 

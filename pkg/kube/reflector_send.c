@@ -20,6 +20,7 @@ static void start(struct kube_reflector *reflector, enum kube__pool pool, const 
     send->headers = &header;
     send->header_count = 1;
     reflector->exchange = kube__exchange_start(reflector->client, pool, send);
+    send->headers = NULL; /* they end here */
 }
 
 void kube__send_page(struct kube_reflector *reflector, struct http_send *send)

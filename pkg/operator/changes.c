@@ -69,11 +69,11 @@ static const char *index_stream_name(const struct model_object *stream, struct p
 static void child_changed(struct controller *op, const struct model_object *before,
                           const struct model_object *after, bool essential)
 {
-    const struct model_object *child = after ? after : before;
-
     (void)essential;
-    if (child->cluster != NULL && (before == NULL || after == NULL))
-        operator__cluster_count(op, child->cluster);
+    if (before == NULL && after->cluster != NULL)
+        operator__cluster_count(op, after->cluster);
+    if (after == NULL && before->cluster != NULL)
+        operator__cluster_count(op, before->cluster);
     /* Kubernetes writes into them, too; most of that no pass looks at. Without a generation nobody
      * knows whether it was in what we manage. */
     if (before != NULL && after != NULL && after->generation > 0 &&
