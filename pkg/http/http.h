@@ -56,6 +56,7 @@ struct http_response {
     bool sent; /* some of the request may have reached the server: without an answer, who knows */
     bool reused_connection;
     bool tls_failed; /* with err: no trust in the server's certificate, or none of it in ours */
+    const struct http_request *request; /* for http_response_header */
     /* Set when no whole answer came (PS_EIO, PS_ETIMEOUT, PS_ELIMIT, PS_EPROTO, PS_ECANCELED by
      * on_data, PS_EINVAL for a URL or header that is refused before anything is sent;
      * err.http_status is the status when its line was read); code 0 for any status. */
@@ -63,6 +64,9 @@ struct http_response {
 };
 
 typedef void http_done_fn(void *self, const struct http_response *response);
+/* A field of the answer's head by its name, whatever the case; the first where there are several,
+ * NULL where there is none. Asked from inside of on_done; borrowed until that returns. */
+const char *http_response_header(const struct http_response *response, const char *name);
 /* A piece of the body of a 2xx answer; false ends the transfer with PS_ECANCELED. */
 typedef bool http_data_fn(void *self, struct ps_str piece);
 /* The head of a 2xx answer has come; before on_data, also when no body follows. */
@@ -75,6 +79,7 @@ struct http_send {
     size_t header_count;
     const char *bearer;      /* token without "Bearer ", or NULL; never logged */
     struct ps_str body;      /* copied; empty = none */
+    bool secret;             /* body and answer are wiped when they are given back */
     int64_t timeout_ms;      /* whole exchange; 0 = none (watches) */
     int64_t idle_timeout_ms; /* no byte for that long ends it with PS_ETIMEOUT; 0 = none */
     size_t body_max;         /* 0 = HTTP_BODY_MAX */

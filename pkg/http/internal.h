@@ -46,7 +46,7 @@ struct http_request {
     struct http_client *client;
     struct http_request *prev, *next, *todo_next;
     enum http__state state;
-    bool on_todo, open;
+    bool on_todo, open, secret;
     CURL *easy;
     struct curl_slist *headers, *connect_to;
     char *body; /* owned */

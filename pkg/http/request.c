@@ -375,6 +375,7 @@ struct http_request *http__request_new(struct http_client *client, const struct 
     request->on_data = send->on_data;
     request->on_done = send->on_done;
     request->self = send->self;
+    request->secret = send->secret;
     ps_buf_init(&request->answer, send->body_max > 0 ? send->body_max : body_max);
     request->easy = http__easy_take(client);
     if (http__check_send(client, send, &request->err) != 0)
@@ -401,6 +402,10 @@ void http__request_free(struct http_request *request)
     curl_slist_free_all(request->headers);
     curl_slist_free_all(request->connect_to);
     loop_timer_free(request->quiet_timer);
+    if (request->secret) {
+        ps_wipe(request->body, request->body_n);
+        ps_wipe(request->answer.p, request->answer.n);
+    }
     ps_buf_fini(&request->answer);
     ps_free(request->body);
     ps_free(request);
@@ -458,6 +463,16 @@ static int64_t retry_after_ms(CURL *easy)
     if (seconds <= 0)
         return 0;
     return seconds < RETRY_AFTER_MAX_MS / 1000 ? (int64_t)seconds * 1000 : RETRY_AFTER_MAX_MS;
+}
+
+const char *http_response_header(const struct http_response *response, const char *name)
+{
+    struct curl_header *found = NULL;
+
+    if (response->status == 0 ||
+        curl_easy_header(response->request->easy, name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK)
+        return NULL;
+    return found->value;
 }
 
 /* Did curl want to send it again? */
@@ -520,6 +535,7 @@ void http__request_report(struct http_request *request, CURLcode code)
     } else {
         response.status = (int)status;
         response.retry_after_ms = retry_after_ms(request->easy);
+        response.request = request;
         response.body = ps_buf_get(&request->answer);
     }
     request->on_done(request->self, &response);

@@ -15,6 +15,8 @@
 #define ENOUGH_MS  5000
 #define LARGE_BODY 100000 /* more than goes out in one piece */
 
+#define HEADER_SIZE 64
+
 struct fixture {
     struct loop *loop;
     struct script *script;
@@ -24,7 +26,7 @@ struct fixture {
     int done, want, opened, pieces, asked;
     struct http_response last;
     struct ps_buf body, streamed;
-    char message[PS_ERR_MESSAGE_MAX];
+    char message[PS_ERR_MESSAGE_MAX], location[HEADER_SIZE], none[HEADER_SIZE];
     /* what callbacks do */
     struct http_request *request;
     bool stop_data, cancel_in_data, free_in_data, cancel_in_open, free_in_done, again_in_done,
@@ -69,6 +71,17 @@ static void teardown(struct fixture *f)
 
 static struct http_request *get(struct fixture *f, const char *path);
 
+static void copy_header(const struct http_response *response, const char *name,
+                        char out[HEADER_SIZE])
+{
+    const char *value = http_response_header(response, name);
+
+    out[0] = '\0';
+    assert_true(value == NULL || strlen(value) < HEADER_SIZE);
+    if (value != NULL)
+        memcpy(out, value, strlen(value) + 1);
+}
+
 static void on_done(void *self, const struct http_response *response)
 {
     struct fixture *f = self;
@@ -78,6 +91,8 @@ static void on_done(void *self, const struct http_response *response)
     ps_buf_clear(&f->body);
     ps_buf_view(&f->body, response->body);
     f->last.body = ps_buf_get(&f->body);
+    copy_header(response, "location", f->location);
+    copy_header(response, "X-None", f->none);
     f->request = NULL;
     if (f->free_in_done) {
         http_client_free(f->client);
@@ -236,8 +251,10 @@ static void errors_of_the_server(void *self, struct script_peer *peer,
     (void)self;
     if (request->number == 0)
         script_reply(peer, 429, "Retry-After: 7\r\n", "slow down");
-    else
+    else if (request->number == 1)
         script_reply(peer, 302, "Location: /elsewhere\r\n", "");
+    else
+        script_reply(peer, 204, "", "");
 }
 
 static void any_status_is_an_answer_and_redirects_are_not_followed(void **state)
@@ -258,6 +275,12 @@ static void any_status_is_an_answer_and_redirects_are_not_followed(void **state)
     run(&f);
     assert_int_equal(f.last.status, 302);
     assert_int_equal(script_count(f.script), 2);
+    assert_string_equal(f.location, "/elsewhere");
+    assert_string_equal(f.none, "");
+    (void)get(&f, "/"); /* the same handle and connection: nothing is left of the answer before */
+    run(&f);
+    assert_int_equal(f.last.status, 204);
+    assert_string_equal(f.location, "");
     teardown(&f);
 }
 
