@@ -203,6 +203,9 @@ static void set_headers(struct http_request *request, const struct http_send *se
         }
         ps_wipe(line.p, line.n);
     }
+    /* curl calls what has no body a form. */
+    if (send->body.n == 0)
+        add_header(request, "Content-Type:");
     /* No waiting for "100 Continue" before a body. */
     add_header(request, "Expect:");
     (void)curl_easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);

@@ -477,6 +477,7 @@ static void a_write_without_body_is_not_sent_again_either(void **state)
     run(&f);
     script_wait(f.loop, 50);
     assert_int_equal(script_count(f.script), 2);
+    assert_null(strstr(script_text(f.script, 1), "Content-Type")); /* it is no form */
     assert_int_equal(script_connections(f.script), 1);
     assert_int_equal(f.last.err.code, PS_EIO);
     assert_true(f.last.sent);
