@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cf: a Cloud Foundry foundation seen from a controller: where it is and who we are there (config),
- * its root and its UAA, and single requests of the v3 API. It knows the protocol and no policy.
+ * its root and its UAA, and single requests, lists and jobs of the v3 API. It knows the protocol
+ * and no policy.
  *
  * Callbacks come later, exactly once for a request, never from inside the starting call; after a
  * cancel they do not come.
@@ -69,7 +70,7 @@ struct cf_client;
 /* Copies what it needs. */
 struct cf_client *cf_client_new(struct loop *loop, const struct cf_config *config,
                                 const struct cf_client_options *options);
-/* Cancels all calls. */
+/* Cancels all calls; lists and jobs must have been cancelled. */
 void cf_client_free(struct cf_client *client);
 /* The write fence, as kube_client_fence: asked before a write is begun and when it leaves. */
 void cf_client_fence(struct cf_client *client, bool (*may_write)(void *self), void *self);
@@ -133,5 +134,55 @@ struct cf_call;
 struct cf_call *cf_send(struct cf_client *client, const struct cf_request *request,
                         cf_done_fn *done, void *self);
 void cf_cancel(struct cf_call *call); /* NULL is fine */
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+#define CF_LIST_ITEMS_MAX 20000
+#define CF_LIST_PAGES_MAX 200
+
+struct cf_list_result {
+    int code;
+    struct ps_err err;
+    int status;
+    int64_t error_code; /* as in cf_response */
+    /* All resources of all pages, by created_at and guid, each guid once. Borrowed until the
+     * callback returns. NULL on failure: half a list is none. */
+    struct json_t *items;
+};
+
+typedef void cf_list_fn(void *self, const struct cf_list_result *result);
+struct cf_list;
+/* GET path (without page and per_page) with all pages behind it. The pages are no snapshot: when
+ * their counts do not add up the list is read again, three times, then it is PS_ECONFLICT. More
+ * than items_max (0 = CF_LIST_ITEMS_MAX): PS_ELIMIT. */
+struct cf_list *cf_list(struct cf_client *client, const char *path, size_t items_max,
+                        cf_list_fn *done, void *self);
+void cf_list_cancel(struct cf_list *list); /* NULL is fine */
+
+/* ---- jobs ----------------------------------------------------------------------------------- */
+
+struct cf_job_request {
+    const char *location;     /* as cf_response has it */
+    int64_t deadline_ms;      /* from now; 0 = 15 minutes */
+    int64_t first_ms, max_ms; /* between two looks, doubled each time; 0 = 1 s and 15 s */
+};
+
+/* code 0: COMPLETE. PS_ENOENT: nobody knows the job (any more): read the resource again.
+ * PS_ETIMEOUT: the deadline has passed; the job may go on. What makes it FAILED is in err, and its
+ * first error in the other fields; a failure that has no meaning of its own is PS_ESERVER. */
+struct cf_job_result {
+    int code;
+    struct ps_err err;
+    bool failed; /* the server says FAILED */
+    int64_t error_code;
+    const char *error_title, *error_detail; /* borrowed */
+};
+
+typedef void cf_job_fn(void *self, const struct cf_job_result *result);
+struct cf_job;
+/* Failures that may pass are waited out until the deadline. */
+struct cf_job *cf_job_watch(struct cf_client *client, const struct cf_job_request *request,
+                            cf_job_fn *done, void *self);
+void cf_job_cancel(struct cf_job *job); /* NULL is fine; the job itself goes on */
 
 #endif
