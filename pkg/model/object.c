@@ -173,10 +173,15 @@ bool model_object_same(const struct model_object *a, const struct model_object *
 
 bool model_names_platform(const struct model_object *user, const char *platform)
 {
-    struct ps_str rest = ps_str(user->platforms), name;
+    return model_names_has(user->platforms, platform);
+}
 
-    while (ps_str_split(&rest, ',', &name)) {
-        if (ps_str_is(name, platform))
+bool model_names_has(const char *names, const char *name)
+{
+    struct ps_str rest = ps_str(names), part;
+
+    while (ps_str_split(&rest, ',', &part)) {
+        if (ps_str_is(part, name))
             return true;
     }
     return false;

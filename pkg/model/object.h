@@ -158,6 +158,8 @@ bool model_object_same(const struct model_object *a, const struct model_object *
 
 /* Does the stream or launch name that account? */
 bool model_names_platform(const struct model_object *user, const char *platform);
+/* Of names parted by commas, as platforms and clusters are; NULL: none. */
+bool model_names_has(const char *names, const char *name);
 /* From a projection's labels; *value is a view of them. */
 bool model_label_get(const char *labels, const char *key, struct ps_str *value);
 

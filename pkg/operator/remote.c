@@ -29,17 +29,6 @@ const struct plan_cluster *const *operator__cluster_views(const struct controlle
     return views;
 }
 
-static bool is_in(const char *list, const char *name)
-{
-    struct ps_str rest = ps_str(list), part;
-
-    while (list != NULL && ps_str_split(&rest, ',', &part)) {
-        if (ps_str_is(part, name))
-            return true;
-    }
-    return false;
-}
-
 /* ---- told ----------------------------------------------------------------------------------- */
 
 static void enqueue_users(struct operator__cluster *c, enum model_kind kind)
@@ -51,7 +40,7 @@ static void enqueue_users(struct operator__cluster *c, enum model_kind kind)
     while (ps_map_next(&c->op->stores[kind].entries, &at, &key, &value)) {
         const struct model_object *user = ((struct operator__entry *)value)->object;
 
-        if (is_in(user->clusters, c->name) ||
+        if (model_names_has(user->clusters, c->name) ||
             (model_names_platform(user, c->name) && !operator__is_settled(user)))
             operator__enqueue(c->op, user, LOOP_LISTED);
     }
@@ -144,7 +133,7 @@ static void add_recorded(const struct operator__cluster *c, enum model_kind kind
         const struct model_object *user = ((struct operator__entry *)value)->object;
         PS_AUTO_BUF(text, KEY_MAX);
 
-        if (!is_in(user->clusters, c->name))
+        if (!model_names_has(user->clusters, c->name))
             continue;
         ps_buf_printf(&text, "%s %s/%s", model_kind_name(kind), user->namespace, user->name);
         add_user(users, ps_buf_text(&text));

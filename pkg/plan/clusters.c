@@ -165,22 +165,11 @@ bool plan__adopt(struct plan *plan, const struct plan_snapshot *s, struct plan_n
     return true;
 }
 
-bool plan__names_has(const char *names, const char *name)
-{
-    struct ps_str rest = ps_str(names), item;
-
-    while (ps_str_split(&rest, ',', &item)) {
-        if (ps_str_is(item, name))
-            return true;
-    }
-    return false;
-}
-
 const char *plan__names_add(struct ps_arena *arena, const char *names, const char *name)
 {
     PS_AUTO_BUF(text, NAMES_MAX);
 
-    if (plan__names_has(names, name))
+    if (model_names_has(names, name))
         return names;
     ps_buf_printf(&text, "%s%s%s", names, *names ? "," : "", name);
     return ps_buf_failed(&text) ? names : ps_arena_str(arena, ps_buf_get(&text));

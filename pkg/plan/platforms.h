@@ -57,7 +57,6 @@ bool plan__adopt(struct plan *plan, const struct plan_snapshot *s, struct plan_n
                  const struct json_t *live);
 
 /* Names parted by commas, as in the annotation penstock.dev/clusters. */
-bool plan__names_has(const char *names, const char *name);
 const char *plan__names_add(struct ps_arena *arena, const char *names, const char *name);
 /* The first of the names whose cluster is not open; NULL: all are. */
 const char *plan__first_away(struct ps_arena *arena, const struct plan_snapshot *s,

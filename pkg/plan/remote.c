@@ -60,7 +60,7 @@ static bool has_all(struct plan__pass *pass, const char *names, const char *want
     struct ps_str rest = ps_str(wanted), item;
 
     while (ps_str_split(&rest, ',', &item)) {
-        if (item.n > 0 && !plan__names_has(names, ps_arena_str(pass->arena, item)))
+        if (item.n > 0 && !model_names_has(names, ps_arena_str(pass->arena, item)))
             return false;
     }
     return true;
@@ -101,7 +101,7 @@ const char *plan__unseen_numbers(struct plan__pass *pass, const struct plan__obj
 
             if (old->kind != o->kind || !ps_streq(old->app, o->app) ||
                 plan__is_open(pass->s, old->cluster) ||
-                !plan__names_has(pass->clusters, old->cluster))
+                !model_names_has(pass->clusters, old->cluster))
                 continue;
             return ps_arena_printf(
                 pass->arena,

@@ -132,7 +132,7 @@ static void check_namespace(struct plan__pass *pass, const struct plan_platform 
     if (pass->waiting_reason != NULL || !plan__is_open(pass->s, cluster))
         return;
     if (cluster != NULL && platform->account->deleting &&
-        !plan__names_has(plan__recorded_clusters(pass->s->cr), cluster)) {
+        !model_names_has(plan__recorded_clusters(pass->s->cr), cluster)) {
         pass->waiting_reason = "PlatformTerminating";
         pass->waiting_message =
             ps_arena_printf(pass->arena, "PlatformAccount %s is being deleted", platform->name);

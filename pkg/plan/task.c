@@ -305,7 +305,7 @@ static bool is_prepared(struct plan__task_pass *pass)
 {
     const bool beside = pass->cluster == NULL && ps_streq(target_of(pass), pass->task.namespace);
     const char *recorded = plan__recorded_clusters(pass->task.object);
-    const bool known = pass->cluster == NULL || plan__names_has(recorded, pass->cluster);
+    const bool known = pass->cluster == NULL || model_names_has(recorded, pass->cluster);
 
     if (!known && pass->account->deleting) {
         plan__task_say(pass, MODEL_TASK_PENDING, "PlatformTerminating",
